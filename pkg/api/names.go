@@ -1,0 +1,45 @@
+package api
+
+import "strings"
+
+// Labels that podshare writes.
+const (
+	// InjectedLabel is "true" on an injected pod: the controller finds pods by it.
+	InjectedLabel = Prefix + "injected"
+	// ShareLabel names the share on a claim that podshare created: the controller finds claims by it.
+	ShareLabel = Prefix + "share"
+	// ManagedByLabel is ManagedBy on a claim that podshare created.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of ManagedByLabel.
+	ManagedBy = "podshare"
+)
+
+// Environment variables that podshare sets.
+const (
+	// EnvPythonPath is the interpreter's own variable for additional module directories.
+	EnvPythonPath = "PYTHONPATH"
+	// EnvBasePythonPath keeps a PYTHONPATH of the user's that is a valueFrom, under a name that ours can refer to.
+	EnvBasePythonPath = "PODSHARE_BASE_PYTHONPATH"
+	// EnvDontWriteBytecode keeps Python from writing __pycache__ on a share that others import from.
+	EnvDontWriteBytecode = "PYTHONDONTWRITEBYTECODE"
+)
+
+// namePrefix begins the name of a share's claim and volume. With it, a share's name of MaxShareNameLength characters
+// is a label of 63: the longest volume name.
+const namePrefix = "podshare-"
+
+// MaxShareNameLength is the longest name of a share, in characters.
+const MaxShareNameLength = 63 - len(namePrefix)
+
+// ClaimName is the name of the PersistentVolumeClaim that is the share. The webhook that mounts it and the controller that creates
+// it both take it from here.
+func ClaimName(share string) string { return namePrefix + share }
+
+// VolumeName is the name of the share's volume in a pod.
+func VolumeName(share string) string { return namePrefix + share }
+
+// DirEnv is the environment variable that tells a container where the share is mounted: PODSHARE_PRICE_RULES_DIR for
+// "price-rules". Names of shares have no underscore, so two shares never have the same variable.
+func DirEnv(share string) string {
+	return "PODSHARE_" + strings.ToUpper(strings.ReplaceAll(share, "-", "_")) + "_DIR"
+}
