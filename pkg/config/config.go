@@ -1,0 +1,94 @@
+// Package config is the platform team's file: what applies to every pod and share of a cluster. It is read once, at
+// start, and a process does not start with a file that has a mistake.
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/podshare/podshare/pkg/api"
+)
+
+// APIVersion is the only version of the file that there is.
+const APIVersion = "config.podshare.dev/v1alpha1"
+
+// Kind may stand in the file, as in any manifest.
+const Kind = "PodshareConfig"
+
+// Config is a valid configuration: Default, or what Parse made of a file. Nobody changes it afterwards.
+type Config struct {
+	Mounts   Mounts
+	Defaults Defaults
+	Limits   Limits
+}
+
+// Mounts says where shares are mounted.
+type Mounts struct {
+	// Root is the directory below which a share without a path of its own is mounted: at <root>/<share>.
+	Root string
+	// Allowed are further directories below which annotations may place shares. Empty: anywhere that CheckMountPath permits.
+	Allowed []string
+}
+
+// Defaults apply where a pod's annotations say nothing.
+type Defaults struct {
+	// Size of a claim to be created, in bytes.
+	Size resource.Quantity
+	// StorageClass of a claim to be created. Empty: the cluster's default class.
+	StorageClass string
+	// Readiness says who checks the shares of a pod.
+	Readiness api.ReadinessMode
+}
+
+// Limits are the platform's policy: what exceeds one is forbidden, not mistaken.
+type Limits struct {
+	// SharesPerPod is the most shares that one pod may name.
+	SharesPerPod int
+	// MaxSize is the largest size that an annotation may ask for, in bytes. Nil: no limit.
+	MaxSize *resource.Quantity
+	// StorageClasses are the classes that annotations may name. Empty: any.
+	StorageClasses []string
+}
+
+// Default is the configuration without a file.
+func Default() *Config {
+	return &Config{
+		Mounts:   Mounts{Root: "/podshare"},
+		Defaults: Defaults{Size: resource.MustParse("1Gi"), Readiness: api.ReadinessModes[0]},
+		Limits:   Limits{SharesPerPod: 16},
+	}
+}
+
+// MountPath is where a share is mounted whose annotation gives no path.
+func (c *Config) MountPath(share string) string { return c.Mounts.Root + "/" + share }
+
+// MountDirs are the directories below which shares may be mounted; none means anywhere.
+func (c *Config) MountDirs() []string {
+	if len(c.Mounts.Allowed) == 0 {
+		return nil
+	}
+	return append([]string{c.Mounts.Root}, c.Mounts.Allowed...)
+}
+
+// AllowsPath reports whether policy lets an annotation place a share at a path.
+func (c *Config) AllowsPath(path string) bool {
+	dirs := c.MountDirs()
+	return len(dirs) == 0 || slices.ContainsFunc(dirs, func(dir string) bool { return Within(path, dir) })
+}
+
+// AllowsSize reports whether policy lets an annotation ask for a size.
+func (c *Config) AllowsSize(size resource.Quantity) bool {
+	return c.Limits.MaxSize == nil || size.Cmp(*c.Limits.MaxSize) <= 0
+}
+
+// AllowsStorageClass reports whether policy lets an annotation name a class.
+func (c *Config) AllowsStorageClass(class string) bool {
+	return len(c.Limits.StorageClasses) == 0 || slices.Contains(c.Limits.StorageClasses, class)
+}
+
+// Within reports whether a clean absolute path is a directory or lies below it.
+func Within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
