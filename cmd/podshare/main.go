@@ -1,0 +1,19 @@
+// Podshare is the program of both servers: `podshare webhook` and `podshare controller`.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "podshare:", err)
+		os.Exit(exitCode(err))
+	}
+}
