@@ -3,13 +3,12 @@
 package inject
 
 import (
-	"errors"
-
 	"gomodules.xyz/jsonpatch/v2"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/config"
+	"github.com/podshare/podshare/pkg/share"
 )
 
 // Result is what injection makes of a pod.
@@ -35,7 +34,62 @@ type MalformedError struct{ Reason string }
 
 func (e *MalformedError) Error() string { return e.Reason }
 
-// Pod computes the injection of a pod, given as the JSON that its creator sent. The error is a *MalformedError or a *RefusedError.
+// Pod computes the injection of a pod, given as the JSON that the API server sends. A pod that is injected already
+// gives an empty patch, one that is injected in part gets the missing parts. The error is a *MalformedError or a
+// *RefusedError.
 func Pod(raw []byte, c *config.Config) (*Result, error) {
-	return nil, errors.New("not yet")
+	pod, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if pod.isMirror() {
+		return &Result{}, nil // it only shows a static pod, which runs already
+	}
+	request, mistakes := share.Parse(pod.Metadata.Annotations, c)
+	i := &injection{pod: pod, request: request, mistakes: mistakes}
+	if len(request.Shares) > 0 || len(mistakes) > 0 {
+		i.run()
+	}
+	switch {
+	case len(i.mistakes) > 0:
+		return nil, &RefusedError{i.mistakes}
+	case len(i.taking) == 0:
+		return &Result{}, nil // no shares, or no containers: then the API server refuses the pod itself
+	}
+	return &Result{Patch: i.patch, Warnings: i.warnings.render(), Report: i.report}, nil
+}
+
+// injection is the state of computing one. The mistakes and the patch are collected by its steps side by side, so that
+// a pod's conflicts are reported together with its annotations' mistakes.
+type injection struct {
+	pod     *pod
+	request *share.Request
+	taking  []*container // the containers that take part
+
+	patch    []jsonpatch.Operation
+	mistakes field.ErrorList
+	warnings notes
+	report   *api.Report
+}
+
+// steps are what injection does, in the order of the patch. Each leaves alone what is there in the right form.
+var steps = []func(*injection){
+	(*injection).selectContainers,
+	(*injection).addVolumes,
+	(*injection).addMounts,
+	(*injection).addDirectories,
+	(*injection).addPythonPath,
+	(*injection).addBytecodeSwitch,
+	(*injection).addMetadata,
+}
+
+func (i *injection) run() {
+	for _, step := range steps {
+		step(i)
+	}
+}
+
+// conflict is something in the pod that keeps a share from being injected.
+func (i *injection) conflict(s share.Share, detail string) {
+	i.mistakes = append(i.mistakes, share.Invalid(share.Annotation(s.Role), s.Name, detail))
 }

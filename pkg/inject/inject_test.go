@@ -1,0 +1,131 @@
+package inject_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/podshare/podshare/pkg/config"
+	"github.com/podshare/podshare/pkg/inject"
+)
+
+func TestWhatIsNoPod(t *testing.T) {
+	for name, test := range map[string]struct{ raw, want string }{
+		"nothing":          {"", "the object is no Pod: unexpected end of JSON input"},
+		"half of one":      {`{"apiVersion":"v1","kind":"Pod","spec":`, "the object is no Pod: unexpected end of JSON input"},
+		"null":             {"null", `the object must be of apiVersion v1 and kind Pod, not "" and ""`},
+		"a ConfigMap":      {`{"apiVersion":"v1","kind":"ConfigMap"}`, `the object must be of apiVersion v1 and kind Pod, not "v1" and "ConfigMap"`},
+		"a null container": {`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[null]}}`, "the object is no Pod: spec.containers[0] is null"},
+		"a number as annotation": {
+			`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"podshare.dev/consume":1}}}`,
+			"the object is no Pod: json: cannot unmarshal number into Go struct field .metadata.annotations of type string",
+		},
+		"too deep": {
+			`{"apiVersion":"v1","kind":"Pod","spec":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}",
+			"the object is no Pod: invalid character '[' exceeded max depth",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := inject.Pod([]byte(test.raw), config.Default())
+			assert.ErrorAs(t, err, new(*inject.MalformedError))
+			assert.EqualError(t, err, test.want)
+		})
+	}
+}
+
+func TestKeysInAnotherCaseAreNotOurs(t *testing.T) {
+	result, err := inject.Pod([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"Annotations":{"podshare.dev/consume":"rules"}}}`),
+		config.Default())
+	require.NoError(t, err)
+	assert.Empty(t, result.Patch)
+}
+
+func TestAWarningNamesAsManyContainersAsItHasRoomFor(t *testing.T) {
+	const text = "podshare: PYTHONPATH begins with $(PYTHONPATH), harmless where envFrom does not set it: "
+	for count, want := range map[int]string{
+		1:  text + `"c0"`,
+		4:  text + `"c0", "c1", "c2", "c3"`,
+		30: text + `"c0", "c1", "c2" and 27 more`,
+	} {
+		raw := strings.ReplaceAll(string(bigPod(count, 0)), `"env":`, `"envFrom":[{}],"env":`)
+		result, err := inject.Pod([]byte(raw), config.Default())
+		require.NoError(t, err)
+		assert.Equal(t, []string{want}, result.Warnings)
+	}
+}
+
+// bigPod has many containers that consume a share, and annotations of other people of about the size given.
+func bigPod(containers, annotationBytes int) []byte {
+	annotations := map[string]string{"podshare.dev/consume": "rules,models,features", "podshare.dev/produce": "scores"}
+	for n := 0; annotationBytes > 0; n++ {
+		annotations[fmt.Sprintf("example.com/note-%d", n)] = strings.Repeat("x", 1000)
+		annotationBytes -= 1000
+	}
+	list := make([]any, containers)
+	for n := range list {
+		list[n] = map[string]any{"name": fmt.Sprintf("c%d", n), "image": "shop/app", "env": []any{
+			map[string]any{"name": "LOG_LEVEL", "value": "debug"},
+		}}
+	}
+	raw, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{"annotations": annotations},
+		"spec":     map[string]any{"containers": list},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+// FuzzPod sends anything: never a panic, and what is accepted gives a patch that applies and then has nothing to add.
+func FuzzPod(f *testing.F) {
+	f.Add([]byte(`{}`), "rules", "", "")
+	f.Add([]byte(`{"containers":[{"name":"a","env":null,"volumeMounts":[]}],"volumes":[null]}`), "rules:/data", "models", "a")
+	f.Add([]byte(`{"containers":[{"env":[{"name":"PYTHONPATH","valueFrom":{}},null]}],"initContainers":[]}`), "a,b", "", "x")
+	f.Fuzz(func(t *testing.T, spec []byte, consume, produce, containers string) {
+		annotations := map[string]string{"podshare.dev/consume": consume, "podshare.dev/produce": produce}
+		for key, value := range map[string]string{"produce": produce, "containers": containers} {
+			if value != "" {
+				annotations["podshare.dev/"+key] = value
+			}
+		}
+		raw, err := json.Marshal(map[string]any{
+			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"annotations": annotations}, "spec": json.RawMessage(spec),
+		})
+		if err != nil {
+			return // no JSON
+		}
+		result, err := inject.Pod(raw, config.Default())
+		if err != nil {
+			var refused *inject.RefusedError
+			require.True(t, errors.As(err, new(*inject.MalformedError)) || errors.As(err, &refused), "%v", err)
+			return
+		}
+		again, err := inject.Pod(apply(t, raw, result), config.Default())
+		require.NoError(t, err)
+		require.Empty(t, again.Patch)
+	})
+}
+
+// BenchmarkPod has the pods whose answer is bounded: an ordinary one, one of 500 containers (20 ms), and one with 256 KiB
+// of annotations (50 ms).
+func BenchmarkPod(b *testing.B) {
+	for name, raw := range map[string][]byte{
+		"1-container": bigPod(1, 0), "500-containers": bigPod(500, 0), "256KiB-of-annotations": bigPod(1, 256<<10),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := inject.Pod(raw, config.Default()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

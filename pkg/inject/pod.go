@@ -1,0 +1,127 @@
+package inject
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/json"
+)
+
+// mirrorAnnotation is on the API server's copy of a static pod (kubelet sets it).
+const mirrorAnnotation = "kubernetes.io/config.mirror"
+
+// pod is what injection reads of a Pod, and nothing more: decoding into the whole type would make fields that our
+// version of it does not know look absent. The patch never touches what is not read here.
+type pod struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Annotations map[string]string `json:"annotations"`
+		Labels      map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		OS struct {
+			Name string `json:"name"`
+		} `json:"os"`
+		Volumes        []volume     `json:"volumes"`
+		InitContainers []*container `json:"initContainers"`
+		Containers     []*container `json:"containers"`
+	} `json:"spec"`
+}
+
+type volume struct {
+	volumeFields
+	// raw is the whole volume, to be shown.
+	raw string
+}
+
+type volumeFields struct {
+	Name  string       `json:"name"`
+	Claim *claimSource `json:"persistentVolumeClaim"`
+}
+
+// claimSource is a volume's source, as it is read and as it is written.
+type claimSource struct {
+	ClaimName string `json:"claimName"`
+	ReadOnly  bool   `json:"readOnly,omitempty"`
+}
+
+func (v *volume) UnmarshalJSON(data []byte) error {
+	v.raw = string(data)
+	return json.UnmarshalCaseSensitivePreserveInts(data, &v.volumeFields)
+}
+
+type container struct {
+	Name          string    `json:"name"`
+	Env           []envVar  `json:"env"`
+	EnvFrom       []envFrom `json:"envFrom"`
+	VolumeMounts  []mount   `json:"volumeMounts"`
+	VolumeDevices []device  `json:"volumeDevices"`
+
+	// path is the container's JSON pointer.
+	path string
+	// mounts and env are the lists that injection appends to.
+	mounts, env list
+}
+
+type envVar struct {
+	Name      string    `json:"name"`
+	Value     string    `json:"value"`
+	ValueFrom *struct{} `json:"valueFrom"`
+}
+
+type envFrom struct {
+	Prefix string `json:"prefix"`
+}
+
+type mount struct {
+	Name      string `json:"name"`
+	MountPath string `json:"mountPath"`
+	ReadOnly  bool   `json:"readOnly,omitempty"`
+	// The subpaths are never written, so that the whole share is mounted.
+	SubPath     string `json:"subPath,omitempty"`
+	SubPathExpr string `json:"subPathExpr,omitempty"`
+}
+
+type device struct {
+	DevicePath string `json:"devicePath"`
+}
+
+func decode(raw []byte) (*pod, error) {
+	p := &pod{}
+	// Case-sensitive, as the API server reads: "Annotations" is an unknown field and not ours to understand.
+	if err := json.UnmarshalCaseSensitivePreserveInts(raw, p); err != nil {
+		return nil, &MalformedError{fmt.Sprintf("the object is no Pod: %v", err)}
+	}
+	if p.APIVersion != "v1" || p.Kind != "Pod" {
+		return nil, &MalformedError{fmt.Sprintf("the object must be of apiVersion v1 and kind Pod, not %.64q and %.64q",
+			p.APIVersion, p.Kind)}
+	}
+	for field, containers := range map[string][]*container{
+		"initContainers": p.Spec.InitContainers, "containers": p.Spec.Containers,
+	} {
+		for n, c := range containers {
+			if c == nil {
+				return nil, &MalformedError{fmt.Sprintf("the object is no Pod: spec.%s[%d] is null", field, n)}
+			}
+			c.path = fmt.Sprintf("/spec/%s/%d", field, n)
+			c.mounts = list{c.path + "/volumeMounts", c.VolumeMounts != nil}
+			c.env = list{c.path + "/env", c.Env != nil}
+		}
+	}
+	return p, nil
+}
+
+func (p *pod) isMirror() bool {
+	_, ok := p.Metadata.Annotations[mirrorAnnotation]
+	return ok
+}
+
+// last is the entry that decides a variable's value: of several with one name Kubernetes takes the last.
+func (c *container) last(name string) (index int, found bool) {
+	for n := len(c.Env) - 1; n >= 0; n-- {
+		if c.Env[n].Name == name {
+			return n, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,194 @@
+package inject_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"pgregory.net/rapid"
+
+	"github.com/podshare/podshare/pkg/api"
+	"github.com/podshare/podshare/pkg/config"
+	"github.com/podshare/podshare/pkg/inject"
+)
+
+// TestMain makes each property see 10,000 pods, unless the command line says otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "10000"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// TestAnyPodComesOutAsIntended injects pods of all kinds and looks at them as the kubelet would.
+func TestAnyPodComesOutAsIntended(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCase(t)
+		raw, err := json.Marshal(c.pod)
+		require.NoError(t, err)
+		result, err := inject.Pod(raw, config.Default())
+		require.NoError(t, err)
+
+		var after map[string]any
+		injected := apply(t, raw, result)
+		require.NoError(t, json.Unmarshal(injected, &after))
+		requireSurvival(t, c.pod, after)
+
+		var before, pod corev1.Pod
+		require.NoError(t, json.Unmarshal(raw, &before))
+		require.NoError(t, json.Unmarshal(injected, &pod))
+		requireIntended(t, c, &before, &pod)
+		for _, warning := range result.Warnings {
+			require.LessOrEqual(t, len([]rune(warning)), 120)
+			require.NotContains(t, warning, "\n")
+		}
+
+		again, err := inject.Pod(injected, config.Default())
+		require.NoError(t, err)
+		require.Empty(t, again.Patch, "a second injection has nothing to do")
+		require.Equal(t, result.Report, again.Report)
+	})
+}
+
+// TestWhatComesBetweenTwoInjectionsTakesPart is the reinvocation: another webhook adds a container after ours.
+func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCase(t)
+		if c.named != nil {
+			return // then a new container does not take part
+		}
+		raw, err := json.Marshal(c.pod)
+		require.NoError(t, err)
+		result, err := inject.Pod(raw, config.Default())
+		require.NoError(t, err)
+		var between map[string]any
+		require.NoError(t, json.Unmarshal(apply(t, raw, result), &between))
+		spec := between["spec"].(map[string]any)
+		containers := spec["containers"].([]any)
+		place := rapid.IntRange(0, len(containers)).Draw(t, "place")
+		spec["containers"] = slices.Insert(containers, place, any(map[string]any{"name": "late", "image": "mesh/proxy"}))
+
+		raw, err = json.Marshal(between)
+		require.NoError(t, err)
+		result, err = inject.Pod(raw, config.Default())
+		require.NoError(t, err)
+		var pod corev1.Pod
+		require.NoError(t, json.Unmarshal(apply(t, raw, result), &pod))
+		require.Len(t, pod.Spec.Containers[place].VolumeMounts, len(c.produced)+len(c.consumed))
+		for _, operation := range result.Patch {
+			require.False(t, strings.HasPrefix(operation.Path, "/spec/volumes"), "%v", operation)
+		}
+	})
+}
+
+// requireIntended compares a pod with what its annotations ask for.
+func requireIntended(t *rapid.T, c *podCase, before, after *corev1.Pod) {
+	shares := slices.Concat(c.produced, c.consumed)
+	for _, s := range shares {
+		n := slices.IndexFunc(after.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == "podshare-"+s })
+		require.GreaterOrEqual(t, n, 0, "a volume for share %s", s)
+		require.Equal(t, &corev1.PersistentVolumeClaimVolumeSource{
+			ClaimName: "podshare-" + s, ReadOnly: slices.Contains(c.consumed, s),
+		}, after.Spec.Volumes[n].PersistentVolumeClaim)
+	}
+	require.LessOrEqual(t, len(after.Spec.Volumes), len(before.Spec.Volumes)+len(shares))
+	require.Equal(t, "true", after.Labels[api.InjectedLabel])
+
+	requireContainers(t, c, before.Spec.InitContainers, after.Spec.InitContainers, false)
+	requireContainers(t, c, before.Spec.Containers, after.Spec.Containers, true)
+}
+
+func requireContainers(t *rapid.T, c *podCase, before, after []corev1.Container, byDefault bool) {
+	require.Len(t, after, len(before))
+	for n := range before {
+		takesPart := slices.Contains(c.named, before[n].Name)
+		if c.named == nil {
+			takesPart = byDefault
+		}
+		if !takesPart {
+			require.Equal(t, before[n], after[n], "a container that takes no part")
+			continue
+		}
+		for _, s := range slices.Concat(c.produced, c.consumed) {
+			require.Equal(t, 1, count(after[n].VolumeMounts, func(m corev1.VolumeMount) bool {
+				return m.Name == "podshare-"+s && m.MountPath == "/podshare/"+s && m.ReadOnly == slices.Contains(c.consumed, s)
+			}), "container %s mounts share %s once", after[n].Name, s)
+			require.Equal(t, "/podshare/"+s, c.effective(&after[n])[api.DirEnv(s)])
+		}
+		requireEnvironment(t, c, &before[n], &after[n])
+	}
+}
+
+// requireEnvironment compares what a process would see in its environment.
+func requireEnvironment(t *rapid.T, c *podCase, before, after *corev1.Container) {
+	was, is := c.effective(before), c.effective(after)
+	if len(c.produced) > 0 {
+		want := "1"
+		if own, set := was[api.EnvDontWriteBytecode]; set && hasEnv(before, api.EnvDontWriteBytecode) {
+			want = own
+		}
+		require.Equal(t, want, is[api.EnvDontWriteBytecode])
+	}
+	if len(c.consumed) > 0 && c.mode != "none" {
+		require.Equal(t, c.wantPythonPath(before, was[api.EnvPythonPath]), strings.Split(is[api.EnvPythonPath], ":"))
+	} else {
+		require.Equal(t, was[api.EnvPythonPath], is[api.EnvPythonPath])
+	}
+	for name, value := range was { // nothing of the user's is lost or changed
+		switch {
+		case name == api.EnvPythonPath, name == api.EnvDontWriteBytecode:
+		case name == "USES_PYTHONPATH": // it refers to what changed
+		default:
+			require.Equal(t, value, is[name], "variable %s", name)
+		}
+	}
+	for name := range is {
+		_, known := was[name]
+		require.True(t, known || strings.HasPrefix(name, "PODSHARE_") || strings.HasPrefix(name, "PYTHON"), "new variable %s", name)
+	}
+}
+
+// wantPythonPath are the entries that a container should see, given the value that it saw before.
+func (c *podCase) wantPythonPath(before *corev1.Container, was string) []string {
+	entries := []string{}
+	if was != "" {
+		entries = strings.Split(was, ":")
+	}
+	fromEnvFrom := slices.ContainsFunc(before.EnvFrom, func(e corev1.EnvFromSource) bool { return e.Prefix == "" })
+	if !hasEnv(before, api.EnvPythonPath) && fromEnvFrom {
+		if _, given := c.configMap[api.EnvPythonPath]; !given { // stays literal, and no directory has that name
+			entries = append([]string{"$(PYTHONPATH)"}, entries...)
+		} else if c.image != "" {
+			entries = append(entries, strings.Split(c.image, ":")...)
+		}
+	}
+	var missing []string
+	for _, s := range c.consumed {
+		if path := "/podshare/" + s; !slices.Contains(entries, path) {
+			missing = append(missing, path)
+		}
+	}
+	if c.mode == "prepend" {
+		return append(missing, entries...)
+	}
+	return append(entries, missing...)
+}
+
+func hasEnv(c *corev1.Container, name string) bool {
+	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+}
+
+func count[T any](items []T, is func(T) bool) int {
+	n := 0
+	for _, item := range items {
+		if is(item) {
+			n++
+		}
+	}
+	return n
+}
