@@ -43,7 +43,8 @@ Exit codes: 0 after SIGTERM or SIGINT, 1 when something around the program faile
 is wrong.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().StringVar(&log.format, "log-format", log.format, "format of the log: "+strings.Join(logFormats, " or "))
 	root.PersistentFlags().BoolVar(&log.debug, "debug", false, "log more, such as requests that changed nothing")
@@ -52,6 +53,14 @@ is wrong.`,
 	})
 	root.AddCommand(newWebhookCommand(&log), newControllerCommand(&log))
 	return root
+}
+
+// noArguments refuses words that are neither a command nor a flag.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown argument %q; see %s --help", args[0], cmd.CommandPath())}
+	}
+	return nil
 }
 
 var logFormats = []string{"text", "json"}

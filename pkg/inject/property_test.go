@@ -140,9 +140,9 @@ func requireEnvironment(t *rapid.T, c *podCase, before, after *corev1.Container)
 		require.Equal(t, was[api.EnvPythonPath], is[api.EnvPythonPath])
 	}
 	for name, value := range was { // nothing of the user's is lost or changed
-		switch {
-		case name == api.EnvPythonPath, name == api.EnvDontWriteBytecode:
-		case name == "USES_PYTHONPATH": // it refers to what changed
+		switch name {
+		case api.EnvPythonPath, api.EnvDontWriteBytecode:
+		case "USES_PYTHONPATH": // it refers to what changed
 		default:
 			require.Equal(t, value, is[name], "variable %s", name)
 		}

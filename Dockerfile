@@ -1,0 +1,13 @@
+# The images hold what `make build` built for their platform, and nothing else: no shell, no package manager, no
+# libraries. A target per image:
+#
+#   make image                                            # with the docker of this machine
+#   docker build --target podshare --platform linux/arm64 --tag podshare .
+
+FROM scratch AS podshare
+ARG TARGETOS
+ARG TARGETARCH
+COPY bin/${TARGETOS}_${TARGETARCH}/podshare /podshare
+# Any user but root. The manifests say the same, for clusters that check it there.
+USER 65532:65532
+ENTRYPOINT ["/podshare"]
