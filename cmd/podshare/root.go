@@ -29,6 +29,9 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
+// version is set by the linker, see the Makefile.
+var version = "unknown"
+
 func newCommand() *cobra.Command {
 	log := logOptions{format: logFormats[0]}
 	root := &cobra.Command{
@@ -41,6 +44,7 @@ exists. Both read the same configuration file.
 
 Exit codes: 0 after SIGTERM or SIGINT, 1 when something around the program failed, 2 when a flag or the configuration
 is wrong.`,
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,

@@ -1,0 +1,68 @@
+# `make` shows what there is to make. Nothing here needs root, Docker (but for `image`) or a network other than Go's
+# module proxy.
+
+# One static program each, and no C compiler needed. The same for all that is built, so that the build cache is shared.
+export CGO_ENABLED := 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOOS    := $(shell go env GOOS)
+GOARCH  := $(shell go env GOARCH)
+# The platform that an image is for.
+ARCH    ?= $(GOARCH)
+IMAGE   ?= ghcr.io/podshare/podshare:$(VERSION)
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+
+GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit fuzz golden lint build image kube clean-cluster clean always
+
+help: ## Show the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: kube build ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
+	@go run ./e2e/demo
+
+test: kube ## Run all tests that need no node
+	go test ./...
+
+test-unit: ## Run the tests that need no control plane: seconds
+	go test ./cmd/... ./pkg/... ./manifests/...
+
+fuzz: ## Run each fuzz target for FUZZTIME
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg | xargs -n1 dirname | sort -u); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$package/*_test.go); do \
+	    echo "$$package $$target"; \
+	    go test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done
+
+golden: ## Write the golden pods anew; then read the diff
+	go test ./pkg/inject -run TestGoldenPods -update
+
+lint: ## Check the code, the import directions among it
+	go vet ./...
+	$(GOLANGCI) run
+	go mod tidy -diff
+	cd e2e/kube && go mod tidy -diff
+
+build: bin/$(GOOS)_$(GOARCH)/podshare ## Build bin/podshare
+	@ln -sf $(GOOS)_$(GOARCH)/podshare bin/podshare
+
+# bin/<os>_<arch>/podshare; Go knows better than make what is up to date.
+bin/%/podshare: always
+	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$*)) \
+	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/podshare
+
+image: bin/linux_$(ARCH)/podshare ## Build the image IMAGE for ARCH with docker
+	docker build --target podshare --platform linux/$(ARCH) --tag $(IMAGE) .
+
+kube: ## Build the local control plane: 15 to 20 minutes the first time, then seconds
+	@go run ./e2e/build
+
+clean-cluster: ## Stop what KEEP=1 left running, and remove what killed runs left behind
+	@go run ./e2e/demo --clean
+
+clean: clean-cluster ## Remove what was built
+	rm -rf bin .cache

@@ -1,0 +1,151 @@
+// Package manifests_test applies what users install to a real API server, and looks at what it lets through: for the
+// webhook up, down and not registered, and for the accounts that podshare runs as.
+package manifests_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/podshare/podshare/e2e/install"
+	"github.com/podshare/podshare/e2e/integration/controlplane"
+)
+
+const (
+	// limit bounds every wait: many times what it takes, since a machine may be busy.
+	limit = 30 * time.Second
+	tick  = 50 * time.Millisecond
+)
+
+var (
+	administrator *rest.Config
+	api           client.Client
+	// warnings are those that the API server sent since the last call of take.
+	warnings warningLog
+	// manifests is the directory of that name.
+	manifests string
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	access, stop, err := controlplane.Start()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	root, err := controlplane.Root()
+	if err != nil {
+		return 0, err
+	}
+	manifests = filepath.Join(root, "manifests")
+	administrator = rest.CopyConfig(access)
+	administrator.WarningHandler = &warnings
+	if api, err = client.New(administrator, client.Options{}); err != nil {
+		return 0, err
+	}
+	if err := installAll(context.Background()); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// installAll does what the documentation says: cert-manager's kinds first, then the default overlay.
+func installAll(ctx context.Context) error {
+	definitions, err := certManagerDefinitions()
+	if err != nil {
+		return err
+	}
+	_, err = envtest.InstallCRDs(administrator, envtest.CRDInstallOptions{
+		Paths: []string{definitions}, ErrorIfPathMissing: true, MaxTime: limit,
+	})
+	if err != nil {
+		return err
+	}
+	objects, err := install.Render(filepath.Join(manifests, "overlays", "default"))
+	if err != nil {
+		return err
+	}
+	if err := install.Apply(ctx, administrator, objects); err != nil {
+		return err
+	}
+	return playQuotaController(ctx)
+}
+
+// certManagerVersion is the one whose kinds the manifests are applied to.
+const certManagerVersion = "v1.21.2"
+
+// certManagerDefinitions is the directory of cert-manager's CustomResourceDefinitions, from its Go module: no release file has to be
+// fetched from elsewhere.
+func certManagerDefinitions() (string, error) {
+	command := exec.Command("go", "mod", "download", "-json", "github.com/cert-manager/cert-manager@"+certManagerVersion)
+	command.Dir = os.TempDir() // outside of a module: the answer does not depend on ours, and does not change it
+	output, err := command.Output()
+	var module struct{ Dir, Error string }
+	if parseErr := json.Unmarshal(output, &module); err != nil || parseErr != nil || module.Error != "" {
+		return "", fmt.Errorf("downloading cert-manager %s: %w: %s", certManagerVersion, errors.Join(err, parseErr), module.Error)
+	}
+	return filepath.Join(module.Dir, "deploy", "crds"), nil
+}
+
+// playQuotaController writes the status of quotas, which a part of Kubernetes that does not run here would do: without
+// one the API server refuses what they count.
+func playQuotaController(ctx context.Context) error {
+	var quotas corev1.ResourceQuotaList
+	if err := api.List(ctx, &quotas, client.InNamespace("podshare-system")); err != nil {
+		return err
+	}
+	for _, quota := range quotas.Items {
+		quota.Status.Hard, quota.Status.Used = quota.Spec.Hard, corev1.ResourceList{}
+		for name := range quota.Spec.Hard {
+			quota.Status.Used[name] = resource.MustParse("0")
+		}
+		if err := api.Status().Update(ctx, &quota); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warningLog keeps what the API server warns of.
+type warningLog struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warningLog) HandleWarningHeader(_ int, _ string, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.texts = append(w.texts, text)
+}
+
+// take returns the warnings since the last call.
+func (w *warningLog) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	texts := slices.Clone(w.texts)
+	w.texts = nil
+	return texts
+}
