@@ -1,5 +1,106 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
 
-func newWebhookCommand(log *logOptions) *cobra.Command { return &cobra.Command{Use: "webhook"} }
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/podshare/podshare/pkg/config"
+	"github.com/podshare/podshare/pkg/inject"
+	"github.com/podshare/podshare/pkg/webhook"
+)
+
+func newWebhookCommand(log *logOptions) *cobra.Command {
+	options := webhook.DefaultOptions()
+	var configFile string
+	command := &cobra.Command{
+		Use:   "webhook",
+		Short: "Patch annotated pods as they are created",
+		Long: `Serve the mutating admission webhook: POST /mutate-pods takes an AdmissionReview of admission.k8s.io/v1, and answers
+with a patch that adds the shares which the pod's annotations name, or with a refusal that says every mistake.
+
+It needs no credentials and calls nobody: an answer follows from the request and the configuration file alone, so any
+number of replicas can run.
+
+The certificate is read from tls.crt and tls.key in --cert-dir, the form in which cert-manager and "kubectl create secret
+tls" provide it, and read again when it changes. Until it is there, the process waits and is not ready.
+
+Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
+  /healthz   200 while the process runs
+  /readyz    200 when the certificate is valid and the HTTPS listener answers, else 503 and why
+  /metrics   requests by role, result and reason, their duration, and when the certificate ends
+The first two are served over HTTPS too.
+
+On SIGTERM it turns unready, answers on for --drain-delay while the API servers learn of it, finishes what it has, and
+exits.`,
+		Example: `  # As in manifests/base/webhook.yaml:
+  podshare webhook --config /etc/podshare/config.yaml --cert-dir /etc/podshare/certs
+
+  # On a workstation, with a certificate of one's own and every request in the log:
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout certs/tls.key -out certs/tls.crt
+  podshare webhook --cert-dir certs --bind-address 127.0.0.1:9443 --metrics-address 127.0.0.1:8080 --drain-delay 0s --debug`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runWebhook(cmd, log, configFile, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&configFile, "config", "", "the platform's configuration `file`; without it the defaults apply")
+	flags.StringVar(&options.CertDir, "cert-dir", "", "`directory` with the serving certificate tls.crt and its key tls.key (required)")
+	flags.StringVar(&options.BindAddress, "bind-address", options.BindAddress, "`host:port` of HTTPS; without a host, on all addresses")
+	flags.StringVar(&options.MetricsAddress, "metrics-address", options.MetricsAddress,
+		"`host:port` of metrics and probes over plain HTTP; \"0\" for none")
+	flags.DurationVar(&options.DrainDelay, "drain-delay", options.DrainDelay,
+		"how long to answer on after turning unready: longer than the API servers need to learn of it")
+	return command
+}
+
+func runWebhook(cmd *cobra.Command, log *logOptions, configFile string, options webhook.Options) error {
+	logger, logErr := log.logger(cmd.ErrOrStderr())
+	platform, configErr := config.Load(configFile)
+	if err := errors.Join(logErr, checkWebhook(options), configErr); err != nil {
+		return usageError{err}
+	}
+	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler())) // of the certificate's watcher
+	server, err := webhook.Listen(options, func(pod []byte) (*inject.Result, error) {
+		return inject.Pod(pod, platform)
+	}, logger)
+	if err != nil {
+		return err
+	}
+	logger.Info("listening", "https", server.Address(), "metrics", server.MetricsAddress())
+	return server.Run(cmd.Context())
+}
+
+// checkWebhook says every mistake in the flags.
+func checkWebhook(options webhook.Options) error {
+	var mistakes []error
+	if options.CertDir == "" {
+		mistakes = append(mistakes, errors.New("--cert-dir is required: a directory that has, or will have, tls.crt and tls.key"))
+	}
+	mistakes = append(mistakes, checkAddress("--bind-address", options.BindAddress))
+	if options.MetricsAddress != "0" {
+		mistakes = append(mistakes, checkAddress("--metrics-address", options.MetricsAddress))
+	}
+	if options.DrainDelay < 0 {
+		mistakes = append(mistakes, fmt.Errorf(`--drain-delay %s must be 0 or longer, such as "10s"`, options.DrainDelay))
+	}
+	return errors.Join(mistakes...)
+}
+
+func checkAddress(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf(`%s %q must be host:port with a port of 0 to 65535, such as ":9443" or "127.0.0.1:9443"`, flag, address)
+	}
+	return nil
+}

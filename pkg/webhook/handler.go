@@ -1,0 +1,97 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/podshare/podshare/pkg/share"
+)
+
+// handler answers /mutate-pods. An AdmissionReview, right or wrong, gets one back with HTTP status 200; what is none, by
+// its header or size, gets an HTTP error.
+type handler struct {
+	inject  Injector
+	maxBody int64
+	metrics *metrics
+	log     *slog.Logger
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start, v := time.Now(), &verdict{}
+	answer, err := h.answer(w, r, v)
+	if err != nil {
+		http.Error(w, v.message, err.code)
+	} else {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer) // a caller that is gone gets no answer, and there is nobody else to tell
+	}
+	took := time.Since(start)
+	h.metrics.observe(v, took)
+	h.log.LogAttrs(r.Context(), v.level(), "admission request", append(v.attributes(), slog.Duration("duration", took))...)
+}
+
+// answer is the whole body of the response, written only when it is complete: a panic on the way leaves no part of it.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (answer []byte, httpErr *httpError) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.log.Error("panic", "cause", safe(fmt.Sprint(cause), maxMessage), "stack", string(debug.Stack()))
+			httpErr = &httpError{http.StatusInternalServerError, "panic", "internal error; the log of podshare webhook has it"}
+			v.fail(failed, httpErr)
+		}
+	}()
+	body, httpErr := h.read(w, r)
+	if httpErr != nil {
+		v.fail(malformed, httpErr)
+		return nil, httpErr
+	}
+	answer, err := json.Marshal(v.decide(body, h.inject))
+	if err != nil {
+		panic(err) // impossible: it is made of strings, numbers and bytes
+	}
+	return answer, nil
+}
+
+// httpError is an answer without an AdmissionReview.
+type httpError struct {
+	code    int
+	reason  string
+	message string
+}
+
+func (v *verdict) fail(result result, err *httpError) {
+	v.result, v.reason, v.message = result, err.reason, "podshare: "+err.message
+}
+
+// read takes the body of a request that may be an AdmissionReview, at most maxBody bytes of it.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, &httpError{http.StatusMethodNotAllowed, "method",
+			fmt.Sprintf("method %s is not allowed; POST an AdmissionReview", share.Quote(r.Method))}
+	}
+	written := r.Header.Get("Content-Type")
+	if mediaType, _, err := mime.ParseMediaType(written); err != nil || mediaType != "application/json" {
+		return nil, &httpError{http.StatusUnsupportedMediaType, "media-type",
+			fmt.Sprintf("Content-Type %s must be application/json", share.Quote(written))}
+	}
+	tooLarge := &httpError{http.StatusRequestEntityTooLarge, "size",
+		fmt.Sprintf("the body has more than the %d bytes that are allowed", h.maxBody)}
+	if r.ContentLength > h.maxBody {
+		return nil, tooLarge // before a client that asked whether to go on sends it all
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, tooLarge
+	case err != nil:
+		return nil, &httpError{http.StatusRequestTimeout, "read", fmt.Sprintf("the body did not arrive: %v", err)}
+	}
+	return body, nil
+}

@@ -1,0 +1,90 @@
+package webhook
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// level is that of the request's line in the log: what people look for is in it without --debug, and a cluster's other
+// requests are not.
+func (v *verdict) level() slog.Level {
+	switch v.result {
+	case unchanged, ignored:
+		return slog.LevelDebug
+	case failed:
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// attributes are the request's line in the log. Whatever users write is bounded, and free of control characters.
+func (v *verdict) attributes() []slog.Attr {
+	attributes := []slog.Attr{slog.String("result", string(v.result))}
+	add := func(key, value string, limit int) {
+		if value != "" {
+			attributes = append(attributes, slog.String(key, safe(value, limit)))
+		}
+	}
+	add("reason", v.reason, maxName)
+	if r := v.request; r != nil {
+		add("operation", string(r.Operation), maxName)
+		add("namespace", r.Namespace, maxName)
+		add("pod", v.podName(), maxName)
+		add("owner", v.owner(), maxName)
+		add("uid", string(r.UID), maxName)
+		attributes = append(attributes, slog.Bool("dryRun", r.DryRun != nil && *r.DryRun))
+	}
+	if v.report != nil {
+		shares := make([]string, len(v.report.Shares))
+		for n, s := range v.report.Shares {
+			shares[n] = string(s.Role) + ":" + s.Name
+		}
+		attributes = append(attributes, slog.Any("shares", shares), slog.Int("containers", len(v.report.Containers)))
+	}
+	add("message", v.message, maxMessage)
+	return attributes
+}
+
+// podName is the pod's name, or what it will begin with when the API server is to make one up.
+func (v *verdict) podName() string {
+	for _, name := range []string{v.request.Name, v.pod.Name, v.pod.GenerateName} {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// owner is who makes the pod, such as "ReplicaSet/web-6d4cf56db6": where its user finds the refusal in Events.
+func (v *verdict) owner() string {
+	owner := metav1.GetControllerOf(&v.pod)
+	if owner == nil {
+		return ""
+	}
+	return owner.Kind + "/" + owner.Name
+}
+
+// How much of a text a line in the log has, in characters.
+const (
+	maxName    = 253 // the longest name that Kubernetes takes
+	maxMessage = 2048
+)
+
+// safe cuts a text, and puts a replacement in the place of each character that is not printable: line breaks, and those
+// that change the direction of writing.
+func safe(text string, limit int) string {
+	if utf8.RuneCountInString(text) > limit {
+		text = string([]rune(text)[:limit-1]) + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
+}

@@ -1,0 +1,141 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/podshare/podshare/pkg/api"
+	"github.com/podshare/podshare/pkg/inject"
+)
+
+// result is what became of a request: a label of the metrics, and a word of the log.
+type result string
+
+const (
+	injected  result = "injected"  // allowed, with a patch
+	unchanged result = "unchanged" // allowed: the pod is as it should be, or asks for nothing
+	ignored   result = "ignored"   // allowed: not the creation of a pod
+	refused   result = "refused"   // the pod's annotations cannot be honoured
+	malformed result = "malformed" // nothing that an API server sends
+	failed    result = "error"     // our own mistake
+)
+
+// verdict is what is known of a request in the end, for the metrics and the log.
+type verdict struct {
+	result result
+	// reason tells results of one kind apart. Empty: there is only one.
+	reason string
+	// message is what the caller is told. Empty: it got what it wanted.
+	message string
+	// request is nil when there was no body to read it from.
+	request *admissionv1.AdmissionRequest
+	// pod is the new pod's metadata.
+	pod metav1.PartialObjectMetadata
+	// report says what the pod has. Nil: nothing of ours.
+	report *api.Report
+}
+
+// decide answers the body of a request. It notes in the verdict what it finds as soon as it finds it.
+func (v *verdict) decide(body []byte, injector Injector) *admissionv1.AdmissionReview {
+	response := v.respond(body, injector)
+	response.UID = v.request.UID
+	return &admissionv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: reviewKind},
+		Response: response,
+	}
+}
+
+func (v *verdict) respond(body []byte, injector Injector) *admissionv1.AdmissionResponse {
+	var err error
+	if v.request, err = readReview(body); err != nil {
+		return v.deny(malformed, "review", badRequest(err))
+	}
+	if !creates(v.request) {
+		v.result, v.reason = ignored, "operation"
+		if v.request.SubResource != "" {
+			v.reason = "subresource"
+		}
+		return &admissionv1.AdmissionResponse{Allowed: true}
+	}
+	raw := v.request.Object.Raw
+	// A mistake in it is the injector's to report; what can be read is enough for the log.
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(raw, &v.pod)
+	injection, err := injector(raw)
+	if err != nil {
+		return v.refuse(err)
+	}
+	return v.allow(injection)
+}
+
+func (v *verdict) allow(injection *inject.Result) *admissionv1.AdmissionResponse {
+	response := &admissionv1.AdmissionResponse{Allowed: true, Warnings: injection.Warnings}
+	v.result, v.report = unchanged, injection.Report
+	if len(injection.Patch) == 0 {
+		return response
+	}
+	patch, err := json.Marshal(injection.Patch)
+	if err != nil {
+		return v.refuse(fmt.Errorf("writing the patch: %w", err))
+	}
+	v.result = injected
+	response.Patch, response.PatchType = patch, new(admissionv1.PatchTypeJSONPatch)
+	return response
+}
+
+func (v *verdict) refuse(err error) *admissionv1.AdmissionResponse {
+	if e, ok := errors.AsType[*inject.RefusedError](err); ok {
+		status := refusal(e.Mistakes)
+		reason := "invalid"
+		if status.Reason == metav1.StatusReasonForbidden {
+			reason = "forbidden"
+		}
+		return v.deny(refused, reason, status)
+	}
+	if e, ok := errors.AsType[*inject.MalformedError](err); ok {
+		return v.deny(malformed, "pod", badRequest(e))
+	}
+	return v.deny(failed, "internal", &metav1.Status{
+		Code:    http.StatusInternalServerError,
+		Reason:  metav1.StatusReasonInternalError,
+		Message: safe("the pod could not be injected: "+err.Error(), maxMessage),
+	})
+}
+
+// deny completes a status into an answer. The API server puts `admission webhook "…" denied the request: ` before the
+// message; an Event about a ReplicaSet's pod shows nothing else.
+func (v *verdict) deny(result result, reason string, status *metav1.Status) *admissionv1.AdmissionResponse {
+	status.Status = metav1.StatusFailure
+	status.Message = "podshare: " + status.Message
+	v.result, v.reason, v.message = result, reason, status.Message
+	return &admissionv1.AdmissionResponse{Result: status}
+}
+
+func badRequest(err error) *metav1.Status {
+	return &metav1.Status{
+		Code:    http.StatusBadRequest,
+		Reason:  metav1.StatusReasonBadRequest,
+		Message: safe(err.Error(), maxMessage), // a decoder shows what it stumbles over, whole
+	}
+}
+
+// role is the pod's, by the annotations that it has.
+func (v *verdict) role() string {
+	_, produces := v.pod.Annotations[api.Produce]
+	_, consumes := v.pod.Annotations[api.Consume]
+	switch {
+	case produces && consumes:
+		return "both"
+	case produces:
+		return string(api.Producer)
+	case consumes:
+		return string(api.Consumer)
+	default:
+		return "none"
+	}
+}
