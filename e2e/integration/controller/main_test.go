@@ -4,8 +4,6 @@ package controller_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,28 +30,13 @@ var (
 func TestMain(m *testing.M) {
 	klog.SetLogger(logr.Discard()) // each controller of a test has a log of its own
 	ctrllog.SetLogger(logr.Discard())
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	access, stop, err := controlplane.Start()
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	administrator = access
-	if api, err = client.NewWithWatch(access, client.Options{}); err != nil {
-		return 0, err
-	}
-	if err := installAccount(context.Background()); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+	os.Exit(controlplane.Run(m, func(access *rest.Config) (err error) {
+		administrator = access
+		if api, err = client.NewWithWatch(access, client.Options{}); err != nil {
+			return err
+		}
+		return installAccount(context.Background())
+	}))
 }
 
 // installAccount applies what the controller's permissions come from, and nothing else of what is installed.

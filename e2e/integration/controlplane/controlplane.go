@@ -17,24 +17,43 @@ import (
 // assetsVariable names a directory with other programs than those that this repository builds.
 const assetsVariable = "KUBEBUILDER_ASSETS"
 
-// Start starts a control plane of its own for the calling package. It returns how a cluster administrator reaches it,
-// and what stops it.
-func Start() (access *rest.Config, stop func() error, err error) {
+// Run runs a package's tests with a control plane of their own, and returns what os.Exit wants. setUp is given how a
+// cluster administrator reaches it, and prepares what all tests share.
+func Run(tests interface{ Run() int }, setUp func(administrator *rest.Config) error) (code int) {
+	environment, err := start()
+	if err == nil {
+		defer func() {
+			if err := environment.Stop(); err != nil {
+				code = failed(err)
+			}
+		}()
+		err = setUp(environment.Config)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return tests.Run()
+}
+
+func failed(err error) (code int) {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+func start() (*envtest.Environment, error) {
 	assets, err := findAssets()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory:    assets,
 		ControlPlaneStartTimeout: time.Minute, // the machine may be busy compiling
 		ControlPlaneStopTimeout:  time.Minute,
 	}
-	access, err = environment.Start()
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("starting a control plane with the programs in %s: %w", assets, err),
-			environment.Stop())
+	if _, err := environment.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting a control plane with the programs in %s: %w", assets, err), environment.Stop())
 	}
-	return access, environment.Stop, nil
+	return environment, nil
 }
 
 // findAssets returns the directory of the programs, and checks that they are there: envtest's own message would name

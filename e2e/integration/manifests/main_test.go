@@ -41,34 +41,19 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	access, stop, err := controlplane.Start()
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	root, err := controlplane.Root()
-	if err != nil {
-		return 0, err
-	}
-	manifests = filepath.Join(root, "manifests")
-	administrator = rest.CopyConfig(access)
-	administrator.WarningHandler = &warnings
-	if api, err = client.New(administrator, client.Options{}); err != nil {
-		return 0, err
-	}
-	if err := installAll(context.Background()); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+	os.Exit(controlplane.Run(m, func(access *rest.Config) error {
+		root, err := controlplane.Root()
+		if err != nil {
+			return err
+		}
+		manifests = filepath.Join(root, "manifests")
+		administrator = rest.CopyConfig(access)
+		administrator.WarningHandler = &warnings
+		if api, err = client.New(administrator, client.Options{}); err != nil {
+			return err
+		}
+		return installAll(context.Background())
+	}))
 }
 
 // installAll does what the documentation says: cert-manager's kinds first, then the default overlay.
