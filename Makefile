@@ -21,11 +21,12 @@ GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: kube build ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
-	@go run ./e2e/demo
+demo: kube build bin/demo ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
+	@bin/demo
 
 test: kube ## Run all tests that need no node
-	go test ./...
+	@echo 'go test ./...    (the first time, it compiles for some minutes before its first line)'
+	@go test ./...
 
 test-unit: ## Run the tests that need no control plane: seconds
 	go test ./cmd/... ./pkg/... ./manifests/...
@@ -61,8 +62,12 @@ image: bin/linux_$(ARCH)/podshare ## Build the image IMAGE for ARCH with docker
 kube: ## Build the local control plane: 15 to 20 minutes the first time, then seconds
 	@go run ./e2e/build
 
-clean-cluster: ## Stop what KEEP=1 left running, and remove what killed runs left behind
-	@go run ./e2e/demo --clean
+# Not by `go run`, which would not pass on every signal that tells the demo to clean up.
+bin/demo: always
+	@go build -o $@ ./e2e/demo
+
+clean-cluster: bin/demo ## Stop what KEEP=1 left running, and remove what killed runs left behind
+	@bin/demo -clean
 
 clean: clean-cluster ## Remove what was built
 	rm -rf bin .cache

@@ -26,7 +26,7 @@ const readyLimit = time.Minute
 
 // startControlPlane starts the components as soon as what each needs is there, and waits until all are ready.
 func (c *Cluster) startControlPlane(ctx context.Context) error {
-	ports, err := freePorts(3)
+	ports, err := FreePorts(3)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,9 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 // startControllers starts what works through the API server, and waits for the objects without which no pod and no
 // claim gets anywhere.
 func (c *Cluster) startControllers(ctx context.Context, client kubernetes.Interface, servers ...*Process) error {
+	if err := shareHostPathRoot(); err != nil {
+		c.options.Progress("%v", err) // all but the volumes works
+	}
 	controllers, err := c.Run(controllerManagerName, c.controllerManager())
 	if err != nil {
 		return err

@@ -12,9 +12,9 @@ var errPortTaken = errors.New("another program took the port meanwhile")
 // portTaken says so from the log of a process that exited: no component reports it in another way.
 func portTaken(log string) bool { return strings.Contains(log, "address already in use") }
 
-// freePorts returns ports of 127.0.0.1 that are free now, each another one. The system gives them out in a scattered
+// FreePorts returns ports of 127.0.0.1 that are free now, each another one. The system gives them out in a scattered
 // order, so that two clusters that start together rarely meet.
-func freePorts(count int) ([]int, error) {
+func FreePorts(count int) ([]int, error) {
 	ports := make([]int, 0, count)
 	for range count {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

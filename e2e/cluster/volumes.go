@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +24,23 @@ const (
 
 	volumesLimit = 10 * time.Second
 )
+
+// shareHostPathRoot makes the provisioner's directory, open to every user as /tmp is: the provisioner itself would make
+// it for the one user whose cluster is the first on this machine, and the claims of all others would stay Pending.
+func shareHostPathRoot() error {
+	switch err := os.Mkdir(hostPathRoot, 0o700); {
+	case err == nil:
+		return os.Chmod(hostPathRoot, os.ModeSticky|0o777) // not by Mkdir, which heeds the umask
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	const writable = 2
+	if err := syscall.Access(hostPathRoot, writable); err != nil {
+		return fmt.Errorf("claims will stay Pending, because %s was made by another user for themselves alone (%w): "+
+			"delete it, or chmod 1777 it", hostPathRoot, err)
+	}
+	return nil
+}
 
 // removeVolumes deletes the directories of the cluster's provisioned volumes: they are outside of its own directory,
 // side by side with those of other clusters, and nothing else would ever delete them.

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/install"
+	"github.com/podshare/podshare/pkg/api"
+)
+
+const (
+	assets       = "bin/assets"
+	installation = "manifests/overlays/local"
+)
+
+// demo is one run. Its parts are told in order: each uses what those before it left.
+type demo struct {
+	screen  *screen
+	cluster *cluster.Cluster
+	servers *servers
+	client  client.WithWatch
+
+	calls      map[string]int // of the webhook, before the samples were applied
+	samples    []sample
+	claim      corev1.PersistentVolumeClaim
+	claimDelay time.Duration // from the first pod that named its share
+}
+
+// runDemo shows everything and removes it, whatever happens; with KEEP=1 it stays after success.
+func runDemo(ctx context.Context) (err error) {
+	begun := time.Now()
+	keep := os.Getenv("KEEP") == "1"
+	d := &demo{screen: newScreen(os.Stdout)}
+	d.introduce()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = errInterrupted // whatever was going on failed for that reason only
+		}
+		if d.cluster != nil && (err != nil || !keep) {
+			err = errors.Join(err, d.screen.step("everything stopped and removed", d.cluster.Stop))
+		}
+		if err == nil {
+			d.conclude(keep, time.Since(begun))
+		}
+	}()
+	for _, part := range []func(context.Context) error{
+		func(ctx context.Context) error { return d.startCluster(ctx, keep) },
+		d.installPodshare,
+		d.applySamples,
+		d.showClaim,
+		d.showAdditions,
+		d.showPlainPod,
+		d.showRefusal,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	d.screen.title("That was all")
+	return nil
+}
+
+func (d *demo) introduce() {
+	d.screen.say("%s", d.screen.paint(bold, "podshare: one annotation, and pods share files."))
+	d.screen.say("Here it runs on a real Kubernetes control plane on this machine, without nodes, Docker or root.\n" +
+		"Without nodes pods are created and stay Pending; what podshare does to them is all there.")
+}
+
+func (d *demo) startCluster(ctx context.Context, keep bool) error {
+	d.screen.title("1. A control plane")
+	if err := os.MkdirAll(clustersDir, 0o755); err != nil {
+		return err
+	}
+	leftovers, err := cluster.Clean(clustersDir, false)
+	if err != nil {
+		return err
+	}
+	for _, leftover := range leftovers {
+		d.screen.say("  removed %s, which a demo that was killed had left", leftover)
+	}
+	dir, err := os.MkdirTemp(clustersDir, "demo-")
+	if err != nil {
+		return err
+	}
+	return d.screen.step("etcd, kube-apiserver, kube-controller-manager and kube-scheduler are ready", func() error {
+		d.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Keep: keep})
+		if err != nil {
+			return errors.Join(err, os.RemoveAll(dir))
+		}
+		config := d.cluster.Config()
+		config.WarningHandler = rest.NoWarnings{} // they would stand in the middle of what is shown
+		d.client, err = client.NewWithWatch(config, client.Options{})
+		return err
+	})
+}
+
+func (d *demo) installPodshare(ctx context.Context) error {
+	d.screen.title("2. podshare, from %s", installation)
+	objects, err := install.Render(installation)
+	if err != nil {
+		return err
+	}
+	if d.servers, err = newServers(d.cluster, objects); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{
+			fmt.Sprintf("%d objects applied; only the webhook's address differs from a user's installation", len(objects)),
+			func() error { return install.Apply(ctx, d.cluster.Config(), objects) },
+		},
+		{
+			"podshare webhook is ready: it answers the API server, and holds no credentials",
+			func() error { return d.servers.startWebhook(ctx) },
+		},
+		{
+			"podshare controller is ready: it makes claims, and may do what its ServiceAccount may",
+			func() error { return d.servers.startController(ctx) },
+		},
+		{"a first annotated pod, as a dry run, gets its share", func() error { return d.awaitInjection(ctx) }},
+	} {
+		if err := d.screen.step(step.what, step.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitInjection waits until the API server has taken over the new webhook configuration: that takes it a moment, in
+// which annotated pods would be refused. It asks by dry runs, which create nothing.
+func (d *demo) awaitInjection(ctx context.Context) error {
+	return d.servers.webhook.Await(ctx, "an annotated pod to be injected", readyLimit, func(ctx context.Context) error {
+		pod := newPod("probe", map[string]string{api.Consume: "rules"})
+		if err := d.client.Create(ctx, pod, client.DryRunAll); err != nil {
+			return err
+		}
+		if len(pod.Spec.Volumes) == 0 {
+			return errors.New("it was created without its share")
+		}
+		return nil
+	})
+}
+
+func newPod(name string, annotations map[string]string) *corev1.Pod {
+	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "python:3.14-slim"}}}}
+	pod.Namespace, pod.Name, pod.Annotations = "default", name, annotations
+	pod.Spec.AutomountServiceAccountToken = new(false) // its volume is not of interest here
+	return pod
+}
+
+// conclude says how to go on.
+func (d *demo) conclude(keep bool, took time.Duration) {
+	d.screen.say("\n%s", d.screen.paint(bold, fmt.Sprintf("Done in %.0f s.", took.Seconds())))
+	if !keep {
+		d.screen.say("To look around by yourself:  KEEP=1 make demo")
+		return
+	}
+	kubectl, err := filepath.Abs(filepath.Join(assets, "kubectl"))
+	if err != nil {
+		kubectl = filepath.Join(assets, "kubectl")
+	}
+	d.screen.say("It is left running. To look around:\n\n"+
+		"  export KUBECONFIG=%s\n  alias kubectl=%s\n  kubectl -n %s get pods,persistentvolumeclaims\n\n"+
+		"Logs: %s\nTo stop and remove it: make clean-cluster",
+		d.cluster.Kubeconfig(), kubectl, samplesNamespace, filepath.Join(filepath.Dir(d.cluster.Kubeconfig()), "logs"))
+}
