@@ -43,7 +43,6 @@ golden: ## Write the golden pods anew; then read the diff
 	go test ./pkg/inject -run TestGoldenPods -update
 
 lint: ## Check the code, the import directions among it
-	go vet ./...
 	$(GOLANGCI) run
 	go mod tidy -diff
 	cd e2e/kube && go mod tidy -diff
