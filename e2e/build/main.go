@@ -28,8 +28,9 @@ func main() {
 	output := flag.String("output", "bin", "directory that gets the program (kube) and the links to it (assets)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *output, newScreen(os.Stdout)); err != nil {
+	err := run(ctx, *output, newScreen(os.Stdout))
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e/build:", err)
 		os.Exit(1)
 	}
