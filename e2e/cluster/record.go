@@ -93,13 +93,22 @@ func (r record) waitUntilGone(limit time.Duration) {
 	}
 }
 
+// dying says whether the process ends by itself: the kernel takes a moment to kill the children of a killed owner, in
+// which they run and answer nobody.
+func (r record) dying() bool {
+	r.waitUntilGone(killLimit)
+	return !r.running()
+}
+
 // stopAll stops the processes in the reverse order of their start. removeVolumes is called while the API server is the
 // last one that runs, beside its etcd: whatever makes volumes is gone then, and the API server still knows them.
 func stopAll(records []record, removeVolumes func() error) error {
 	var problems []error
 	for _, r := range slices.Backward(records) {
 		if r.name == apiServerName && r.running() {
-			problems = append(problems, removeVolumes())
+			if err := removeVolumes(); err != nil && !r.dying() {
+				problems = append(problems, err)
+			}
 		}
 		problems = append(problems, r.stop())
 	}
