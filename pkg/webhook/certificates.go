@@ -20,7 +20,7 @@ type certificates struct {
 	log               *slog.Logger
 
 	watcher atomic.Pointer[certwatcher.CertWatcher] // nil until the files are there
-	missing atomic.Value                            // the error that says why they are not
+	missing atomic.Pointer[error]                   // says why they are not
 }
 
 func newCertificates(options Options, log *slog.Logger) *certificates {
@@ -30,7 +30,7 @@ func newCertificates(options Options, log *slog.Logger) *certificates {
 		interval: options.CertificateInterval,
 		log:      log,
 	}
-	c.missing.Store(errors.New("the certificate is not read yet"))
+	c.missing.Store(new(errors.New("the certificate is not read yet")))
 	return c
 }
 
@@ -59,7 +59,7 @@ func (c *certificates) await(ctx context.Context) *certwatcher.CertWatcher {
 			return watcher
 		}
 		err = fmt.Errorf("waiting for a certificate in %s and its key in %s: %w", c.certFile, c.keyFile, err)
-		c.missing.Store(err)
+		c.missing.Store(&err)
 		if said != err.Error() {
 			said = err.Error()
 			c.log.Warn(said)
@@ -76,7 +76,7 @@ func (c *certificates) await(ctx context.Context) *certwatcher.CertWatcher {
 func (c *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	watcher := c.watcher.Load()
 	if watcher == nil {
-		return nil, c.missing.Load().(error)
+		return nil, *c.missing.Load()
 	}
 	return watcher.GetCertificate(hello)
 }

@@ -18,19 +18,34 @@ import (
 // its header or size, gets an HTTP error.
 type handler struct {
 	inject  Injector
-	maxBody int64
+	maxBody int64         // bytes
+	maxWait time.Duration // of a large body for its turn
+	large   turns
 	metrics *metrics
 	log     *slog.Logger
+}
+
+func newHandler(options Options, injector Injector, metrics *metrics, log *slog.Logger) *handler {
+	return &handler{
+		inject:  injector,
+		maxBody: options.MaxBodyBytes,
+		maxWait: options.MaxWait,
+		large:   make(turns, maxLarge),
+		metrics: metrics,
+		log:     log,
+	}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, v := time.Now(), &verdict{}
 	answer, err := h.answer(w, r, v)
 	if err != nil {
+		v.fail(err)
 		http.Error(w, v.message, err.code)
 	} else {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(answer) // a caller that is gone gets no answer, and there is nobody else to tell
+		// A caller that is gone gets no answer, and there is nobody else to tell.
+		_, _ = w.Write(answer) //nolint:gosec // JSON, and said to be that
 	}
 	took := time.Since(start)
 	h.metrics.observe(v, took)
@@ -43,12 +58,19 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (an
 		if cause := recover(); cause != nil {
 			h.log.Error("panic", "cause", safe(fmt.Sprint(cause), maxMessage), "stack", string(debug.Stack()))
 			httpErr = &httpError{http.StatusInternalServerError, "panic", "internal error; the log of podshare webhook has it"}
-			v.fail(failed, httpErr)
 		}
 	}()
+	if httpErr = h.check(w, r); httpErr != nil {
+		return nil, httpErr
+	}
+	if isLarge(r) {
+		if !h.large.take(h.maxWait) {
+			return nil, &httpError{http.StatusServiceUnavailable, "busy", "other large requests are being answered; try again"}
+		}
+		defer h.large.leave()
+	}
 	body, httpErr := h.read(w, r)
 	if httpErr != nil {
-		v.fail(malformed, httpErr)
 		return nil, httpErr
 	}
 	answer, err := json.Marshal(v.decide(body, h.inject))
@@ -65,33 +87,44 @@ type httpError struct {
 	message string
 }
 
-func (v *verdict) fail(result result, err *httpError) {
-	v.result, v.reason, v.message = result, err.reason, "podshare: "+err.message
+func (v *verdict) fail(err *httpError) {
+	v.result, v.reason, v.message = malformed, err.reason, "podshare: "+err.message
+	if err.code >= http.StatusInternalServerError {
+		v.result = failed
+	}
 }
 
-// read takes the body of a request that may be an AdmissionReview, at most maxBody bytes of it.
-func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
+// check refuses what is no AdmissionReview by its header.
+func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, &httpError{http.StatusMethodNotAllowed, "method",
+		return &httpError{http.StatusMethodNotAllowed, "method",
 			fmt.Sprintf("method %s is not allowed; POST an AdmissionReview", share.Quote(r.Method))}
 	}
 	written := r.Header.Get("Content-Type")
 	if mediaType, _, err := mime.ParseMediaType(written); err != nil || mediaType != "application/json" {
-		return nil, &httpError{http.StatusUnsupportedMediaType, "media-type",
+		return &httpError{http.StatusUnsupportedMediaType, "media-type",
 			fmt.Sprintf("Content-Type %s must be application/json", share.Quote(written))}
 	}
-	tooLarge := &httpError{http.StatusRequestEntityTooLarge, "size",
-		fmt.Sprintf("the body has more than the %d bytes that are allowed", h.maxBody)}
 	if r.ContentLength > h.maxBody {
-		return nil, tooLarge // before a client that asked whether to go on sends it all
+		return h.tooLarge() // before a client that asked whether to go on sends it all
 	}
+	return nil
+}
+
+// read takes the body, at most maxBody bytes of it.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return nil, tooLarge
+		return nil, h.tooLarge()
 	case err != nil:
 		return nil, &httpError{http.StatusRequestTimeout, "read", fmt.Sprintf("the body did not arrive: %v", err)}
 	}
 	return body, nil
+}
+
+func (h *handler) tooLarge() *httpError {
+	return &httpError{http.StatusRequestEntityTooLarge, "size",
+		fmt.Sprintf("the body has more than the %d bytes that are allowed", h.maxBody)}
 }

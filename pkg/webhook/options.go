@@ -26,6 +26,8 @@ type Options struct {
 	// MaxHeaderBytes and MaxBodyBytes bound a request's size.
 	MaxHeaderBytes int
 	MaxBodyBytes   int64
+	// MaxWait is how long a large request may wait for others.
+	MaxWait time.Duration
 	// CertificateInterval is how often the certificate is looked for until it is there.
 	CertificateInterval time.Duration
 }
@@ -45,7 +47,8 @@ func DefaultOptions() Options {
 		IdleTimeout:     2 * time.Minute,
 		ShutdownTimeout: 10 * time.Second,
 		MaxHeaderBytes:  64 << 10,
-		MaxBodyBytes:    7 << 20, // what an API server takes (3 MiB), twice for an update, and the review around it
+		MaxBodyBytes:    7 << 20,         // what an API server takes (3 MiB), twice for an update, and the review around it
+		MaxWait:         2 * time.Second, // an API server waits 3 s
 
 		CertificateInterval: time.Second,
 	}

@@ -47,7 +47,7 @@ func Listen(options Options, injector Injector, log *slog.Logger) (*Server, erro
 	}
 	metrics := newMetrics(s.certificates)
 	ready := &readiness{certificates: s.certificates, draining: &s.draining, address: s.httpsListen.Addr().String()}
-	reviews := &handler{inject: injector, maxBody: options.MaxBodyBytes, metrics: metrics, log: log}
+	reviews := newHandler(options, injector, metrics, log)
 	s.https = s.newHTTPServer(s.closeWhenDraining(httpsRoutes(reviews, ready)))
 	s.https.TLSConfig = &tls.Config{
 		MinVersion:             tls.VersionTLS12,

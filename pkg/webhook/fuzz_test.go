@@ -1,0 +1,57 @@
+package webhook_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admission/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/podshare/podshare/pkg/webhook"
+)
+
+// FuzzReview: whatever the body, the answer is a whole AdmissionReview with the uid of the request.
+func FuzzReview(f *testing.F) {
+	for _, seed := range [][]byte{
+		nil, []byte("null"), []byte("[]"), []byte(`{"request":{"uid":"1","object":`),
+		review(consumer), review(plain), review("null"), review(consumer, "uid", nil), review(consumer, "operation", "DELETE"),
+		review(annotated(map[string]string{"podshare.dev/consume": "Team_A,a,a", "podshare.dev/size": "NaN"})),
+		body("admission.k8s.io/v1", "AdmissionReview", nil), deep(10_001),
+	} {
+		f.Add(seed)
+	}
+	handler := webhook.NewReviewHandler(injectPod, slog.New(slog.DiscardHandler))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		request := httptest.NewRequest(http.MethodPost, "/mutate-pods", bytes.NewReader(data))
+		request.Header.Set("Content-Type", "application/json")
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		require.Equal(t, http.StatusOK, recorder.Code, recorder.Body)
+
+		var answer admissionv1.AdmissionReview
+		decoder := json.NewDecoder(recorder.Body)
+		decoder.DisallowUnknownFields()
+		require.NoError(t, decoder.Decode(&answer))
+		_, err := decoder.Token()
+		require.ErrorIs(t, err, io.EOF)
+		response := answer.Response
+		require.NotNil(t, response)
+		assert.Equal(t, response.Allowed, response.Result == nil, "a refusal says why")
+		assert.Equal(t, len(response.Patch) > 0, response.PatchType != nil)
+		assert.True(t, response.Allowed || response.Patch == nil, "no patch for a refused pod")
+		if response.Allowed {
+			assert.NotEmpty(t, response.UID)
+		}
+		var sent admissionv1.AdmissionReview
+		if kjson.UnmarshalCaseSensitivePreserveInts(data, &sent) == nil && sent.Request != nil {
+			assert.Equal(t, sent.Request.UID, response.UID)
+		}
+	})
+}
