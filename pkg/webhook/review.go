@@ -58,18 +58,18 @@ func checkType(t metav1.TypeMeta) error {
 }
 
 // checkRequest checks what every request about pods has. What is not created is not looked at more closely: the answer
-// is the same for all.
+// is the same for all. Somebody who writes a review by hand may leave out resource and kind, which the pod says too.
 func checkRequest(r *admissionv1.AdmissionRequest) error {
 	switch {
 	case r.UID == "":
 		return errors.New("request.uid is missing; the answer repeats it")
 	case !slices.Contains(operations, r.Operation):
 		return fmt.Errorf("request.operation %s must be one of %q", share.Quote(string(r.Operation)), operations)
-	case r.Resource != pods:
+	case r.Resource != pods && r.Resource != (metav1.GroupVersionResource{}):
 		return fmt.Errorf("request.resource %s must be %q", share.Quote(r.Resource.String()), pods.String())
 	case !creates(r):
 		return nil
-	case r.Kind != podKind:
+	case r.Kind != podKind && r.Kind != (metav1.GroupVersionKind{}):
 		return fmt.Errorf("request.kind %s must be %q", share.Quote(r.Kind.String()), podKind.String())
 	case len(r.Object.Raw) == 0:
 		return errors.New("request.object is missing; for CREATE it is the pod")

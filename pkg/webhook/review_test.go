@@ -252,6 +252,13 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestAReviewByHandNeedNotRepeatWhatThePodSays(t *testing.T) {
+	s := start(t, injectPod).ready()
+	response := s.review(review(consumer, "resource", nil, "kind", nil))
+	assert.True(t, response.Allowed)
+	assert.NotEmpty(t, response.Patch)
+}
+
 func TestAPolicyAmongMistakesIsInvalid(t *testing.T) {
 	at := field.NewPath("spec")
 	s := start(t, func([]byte) (*inject.Result, error) {
