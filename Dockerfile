@@ -2,7 +2,7 @@
 # libraries. A target per image:
 #
 #   make image                                            # with the docker of this machine
-#   docker build --target podshare --platform linux/arm64 --tag podshare .
+#   make image ARCH=arm64 IMAGE=registry.example.com/podshare:v0.1.0
 
 FROM scratch AS podshare
 ARG TARGETOS

@@ -56,7 +56,8 @@ bin/%/podshare: always
 	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/podshare
 
 image: bin/linux_$(ARCH)/podshare ## Build the image IMAGE for ARCH with docker
-	docker build --target podshare --platform linux/$(ARCH) --tag $(IMAGE) .
+	docker build --target podshare --platform linux/$(ARCH) --tag $(IMAGE) \
+	  --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH) . # BuildKit knows both, the older builder does not
 
 kube: ## Build the local control plane: 15 to 20 minutes the first time, then seconds
 	@go run ./e2e/build
