@@ -11,3 +11,10 @@ COPY bin/${TARGETOS}_${TARGETARCH}/podshare /podshare
 # Any user but root. The manifests say the same, for clusters that check it there.
 USER 65532:65532
 ENTRYPOINT ["/podshare"]
+
+FROM scratch AS podshare-agent
+ARG TARGETOS
+ARG TARGETARCH
+COPY bin/${TARGETOS}_${TARGETARCH}/podshare-agent /podshare-agent
+USER 65532:65532
+ENTRYPOINT ["/podshare-agent"]

@@ -9,7 +9,8 @@ GOOS    := $(shell go env GOOS)
 GOARCH  := $(shell go env GOARCH)
 # The platform that an image is for.
 ARCH    ?= $(GOARCH)
-IMAGE   ?= ghcr.io/podshare/podshare:$(VERSION)
+IMAGE       ?= ghcr.io/podshare/podshare:$(VERSION)
+AGENT_IMAGE ?= ghcr.io/podshare/podshare-agent:$(VERSION)
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
@@ -47,17 +48,21 @@ lint: ## Check the code, the import directions among it
 	go mod tidy -diff
 	cd e2e/kube && go mod tidy -diff
 
-build: bin/$(GOOS)_$(GOARCH)/podshare ## Build bin/podshare
+build: bin/$(GOOS)_$(GOARCH)/podshare bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare and bin/podshare-agent
 	@ln -sf $(GOOS)_$(GOARCH)/podshare bin/podshare
+	@ln -sf linux_$(GOARCH)/podshare-agent bin/podshare-agent
 
-# bin/<os>_<arch>/podshare; Go knows better than make what is up to date.
-bin/%/podshare: always
-	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$*)) \
-	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/podshare
+# bin/<os>_<arch>/<program>; Go knows better than make what is up to date.
+bin/%: always
+	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$(patsubst %/,%,$(dir $*)))) \
+	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$(notdir $*)
 
-image: bin/linux_$(ARCH)/podshare ## Build the image IMAGE for ARCH with docker
-	docker build --target podshare --platform linux/$(ARCH) --tag $(IMAGE) \
-	  --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH) . # BuildKit knows both, the older builder does not
+image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with docker
+	docker build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
+	docker build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
+
+# BuildKit knows the arguments by itself, the older builder does not.
+IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH)
 
 kube: ## Build the local control plane: 15 to 20 minutes the first time, then seconds
 	@go run ./e2e/build

@@ -1,0 +1,98 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/podshare/podshare/pkg/agent"
+)
+
+const aboutRun = `Watch shares, and say at once whether they work to whoever asks: "podshare-agent check", by a Unix socket, and the
+kubelet, by HTTP with --port.
+
+Each share is looked at on its own, so that a mount that hangs does not hide how the others are. What changes is told on
+standard error. It ends on SIGTERM.
+
+  podshare-agent run --consume rules:/podshare/rules --await rules/pricing.py --port 9472`
+
+const (
+	// heapPercent keeps the garbage of each look from adding up to the 4 MiB that Go's collector lets be by default.
+	heapPercent = 10
+	// pulse is how often the watchdog looks whether there is something to tell.
+	pulse = time.Second
+	// lastWrite is how long a test file that is being written may take until it is left behind, at the end.
+	lastWrite = 50 * time.Millisecond
+)
+
+// podUID is the variable with the pod's UID, as the sidecar gets it. An abstract socket belongs to the network, and
+// that may be shared by all pods of a node.
+const podUID = "PODSHARE_POD_UID"
+
+func (o *options) address() string {
+	if o.socket != "" {
+		return o.socket
+	}
+	return "@podshare-agent-" + os.Getenv(podUID)
+}
+
+func run(arguments []string, stdout, stderr io.Writer) (int, error) {
+	var o options
+	if done, err := o.parse("run", aboutRun, arguments, stdout); done || err != nil {
+		return exitOK, err
+	}
+	if len(o.shares) == 0 {
+		return 0, usageError{errors.New("nothing to watch: name a share with --consume or --produce; see podshare-agent run --help")}
+	}
+	debug.SetGCPercent(heapPercent)
+	runtime.GOMAXPROCS(1) // a processor of Go's more is memory more
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	watchdog := agent.NewWatchdog(o.agent)
+	failed := make(chan error, 2)
+	for _, listen := range []func() (*os.File, error){
+		func() (*os.File, error) { return agent.ListenUnix(o.address()) },
+		func() (*os.File, error) { return listenTCP(o.port) },
+	} {
+		listener, err := listen()
+		if err != nil {
+			return exitFailure, err
+		}
+		if listener != nil {
+			go func() { failed <- watchdog.Serve(ctx, listener) }()
+		}
+	}
+	idle := watchdog.Start(ctx)
+	journal := agent.NewJournal(stderr)
+	ticker := time.NewTicker(pulse)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			journal.Note(watchdog.Problems())
+		case err := <-failed:
+			return exitFailure, err
+		case <-ctx.Done():
+			select { // a share that hangs is not waited for
+			case <-idle:
+			case <-time.After(lastWrite):
+			}
+			return exitOK, nil
+		}
+	}
+}
+
+func listenTCP(port int) (*os.File, error) {
+	if port == 0 {
+		return nil, nil
+	}
+	return agent.ListenTCP(port)
+}
