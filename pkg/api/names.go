@@ -24,6 +24,20 @@ const (
 	EnvDontWriteBytecode = "PYTHONDONTWRITEBYTECODE"
 )
 
+// The readiness agent, which checks a pod's shares.
+const (
+	// AgentContainer is the init container that podshare adds: a sidecar that is the agent, or one that installs it.
+	AgentContainer = "podshare-agent"
+	// AgentVolume is the volume with the installed agent. No share has a volume of this name, since no share's name begins with "-".
+	AgentVolume = "podshare--agent"
+	// AgentDir is where it is mounted. No share can be mounted there.
+	AgentDir = "/run/podshare-agent"
+	// NoTokenVolume is the empty volume that takes the place of the service account's token in the sidecar.
+	NoTokenVolume = "podshare--no-token" //nolint:gosec // a name
+	// EnvPodUID tells the sidecar its pod's UID, by which its socket is known.
+	EnvPodUID = "PODSHARE_POD_UID"
+)
+
 // namePrefix begins the name of a share's claim and volume. With it, a share's name of MaxShareNameLength characters
 // is a label of 63: the longest volume name.
 const namePrefix = "podshare-"

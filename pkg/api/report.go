@@ -8,6 +8,8 @@ type Report struct {
 	Shares []ShareStatus `json:"shares"`
 	// Containers are the names of the containers that take part, init containers first.
 	Containers []string `json:"containers"`
+	// Readiness says who checks the shares.
+	Readiness ReadinessMode `json:"readiness"`
 	// LeftAlone are the parts of the pod that injection could have changed and did not.
 	LeftAlone []LeftAlone `json:"leftAlone,omitempty"`
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Mounts   Mounts
 	Defaults Defaults
 	Limits   Limits
+	Agent    Agent
 }
 
 // Mounts says where shares are mounted.
@@ -52,12 +53,63 @@ type Limits struct {
 	StorageClasses []string
 }
 
+// Agent is who checks shares for a pod's readiness, in the pod itself.
+type Agent struct {
+	Image           string
+	ImagePullPolicy string
+	// Probe is how the kubelet asks the sidecar: one of ProbeKinds.
+	Probe ProbeKind
+	// Port is where the sidecar answers httpGet.
+	Port int
+	// Requests and Limits are the sidecar's. A pod's quality of service may ask for less, or for limits alone.
+	Requests, Limits Resources
+	// MinFree says when a share is full, and its producers unready: when less is free than a percentage of it, and less than a number
+	// too. The same holds for its inodes.
+	MinFree MinFree
+}
+
+// Resources are those of a container.
+type Resources struct {
+	CPU, Memory resource.Quantity
+}
+
+// MinFree is the least that a share must have free, see Agent.
+type MinFree struct {
+	Percent int
+	Bytes   resource.Quantity
+	Inodes  int
+}
+
+// ProbeKind is how the kubelet asks for readiness.
+type ProbeKind string
+
+// The kinds are named as in a pod's probe.
+const (
+	ProbeExec    ProbeKind = "exec"
+	ProbeHTTPGet ProbeKind = "httpGet"
+)
+
+// ProbeKinds are the allowed kinds, the default first.
+var ProbeKinds = []ProbeKind{ProbeExec, ProbeHTTPGet}
+
+// PullPolicies are those of Kubernetes, the default first.
+var PullPolicies = []string{"IfNotPresent", "Always", "Never"}
+
 // Default is the configuration without a file.
 func Default() *Config {
 	return &Config{
 		Mounts:   Mounts{Root: "/podshare"},
 		Defaults: Defaults{Size: resource.MustParse("1Gi"), Readiness: api.ReadinessModes[0]},
 		Limits:   Limits{SharesPerPod: 16},
+		Agent: Agent{
+			Image:           "ghcr.io/podshare/podshare-agent:v0.1.0",
+			ImagePullPolicy: PullPolicies[0],
+			Probe:           ProbeKinds[0],
+			Port:            9472,
+			Requests:        Resources{CPU: resource.MustParse("10m"), Memory: resource.MustParse("32Mi")},
+			Limits:          Resources{CPU: resource.MustParse("100m"), Memory: resource.MustParse("32Mi")},
+			MinFree:         MinFree{Percent: 5, Bytes: resource.MustParse("1Gi"), Inodes: 10_000},
+		},
 	}
 }
 

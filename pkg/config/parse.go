@@ -7,10 +7,10 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/podshare/podshare/pkg/api"
 )
@@ -64,6 +64,18 @@ var fields = map[string]field{
 	"limits.sharesPerPod":   {take: takeSharesPerPod},
 	"limits.maxSize":        {take: takeMaxSize},
 	"limits.storageClasses": {take: takeStorageClasses, list: true},
+
+	"agent.image":                     {take: takeImage},
+	"agent.imagePullPolicy":           {take: takePullPolicy},
+	"agent.probe":                     {take: takeProbe},
+	"agent.port":                      {take: takePort},
+	"agent.resources.requests.cpu":    {take: takeCPU(func(a *Agent) *Resources { return &a.Requests })},
+	"agent.resources.requests.memory": {take: takeMemory(func(a *Agent) *Resources { return &a.Requests })},
+	"agent.resources.limits.cpu":      {take: takeCPU(func(a *Agent) *Resources { return &a.Limits })},
+	"agent.resources.limits.memory":   {take: takeMemory(func(a *Agent) *Resources { return &a.Limits })},
+	"agent.minFree.percent":           {take: takeMinFreePercent},
+	"agent.minFree.bytes":             {take: takeMinFreeBytes},
+	"agent.minFree.inodes":            {take: takeMinFreeInodes},
 }
 
 func oneOf[T ~string](v T, allowed ...T) error {
@@ -99,11 +111,8 @@ func takeReadiness(c *Config, v string) error {
 }
 
 func takeSharesPerPod(c *Config, v string) (err error) {
-	c.Limits.SharesPerPod, err = strconv.Atoi(v)
-	if err != nil || c.Limits.SharesPerPod < 1 || c.Limits.SharesPerPod > 1000 {
-		return errors.New("must be a whole number from 1 to 1000")
-	}
-	return nil
+	c.Limits.SharesPerPod, err = parseNumber(v, 1, 1000)
+	return err
 }
 
 func takeMaxSize(c *Config, v string) error {
@@ -222,6 +231,18 @@ func (p *parser) whole() {
 	if !c.AllowsSize(c.Defaults.Size) {
 		p.mistake(max(p.lines["defaults.size"], p.lines["limits.maxSize"]),
 			"defaults.size: %q must be at most limits.maxSize, %q", c.Defaults.Size.String(), c.Limits.MaxSize.String())
+	}
+	for _, r := range []struct {
+		name           string
+		request, limit resource.Quantity
+	}{
+		{"cpu", c.Agent.Requests.CPU, c.Agent.Limits.CPU},
+		{"memory", c.Agent.Requests.Memory, c.Agent.Limits.Memory},
+	} {
+		if r.request.Cmp(r.limit) > 0 {
+			request, limit := "agent.resources.requests."+r.name, "agent.resources.limits."+r.name
+			p.mistake(max(p.lines[request], p.lines[limit]), "%s: %q must be at most %s, %q", request, r.request.String(), limit, r.limit.String())
+		}
 	}
 	if c.Defaults.StorageClass != "" && !c.AllowsStorageClass(c.Defaults.StorageClass) {
 		p.mistake(p.lines["defaults.storageClass"], "defaults.storageClass: %q must be one of limits.storageClasses, %q",

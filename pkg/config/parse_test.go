@@ -28,6 +28,15 @@ limits:
   sharesPerPod: 3
   maxSize: 50Gi
   storageClasses: [nfs, cephfs]
+agent:
+  image: registry.example.com:5000/mirror/podshare-agent:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+  imagePullPolicy: Always
+  probe: httpGet
+  port: 9999
+  resources:
+    requests: {cpu: 5m, memory: 24Mi}
+    limits: {cpu: 1, memory: 48Mi}
+  minFree: {percent: 10, bytes: 5Gi, inodes: 500}
 `))
 	require.NoError(t, err)
 	limit := resource.MustParse("50Gi")
@@ -35,6 +44,14 @@ limits:
 		Mounts:   config.Mounts{Root: "/srv/shares", Allowed: []string{"/data", "/opt/models"}},
 		Defaults: config.Defaults{Size: resource.MustParse("5Gi"), StorageClass: "nfs", Readiness: api.ReadinessNone},
 		Limits:   config.Limits{SharesPerPod: 3, MaxSize: &limit, StorageClasses: []string{"nfs", "cephfs"}},
+		Agent: config.Agent{
+			Image: "registry.example.com:5000/mirror/podshare-agent:v1@sha256:" +
+				"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+			ImagePullPolicy: "Always", Probe: config.ProbeHTTPGet, Port: 9999,
+			Requests: config.Resources{CPU: resource.MustParse("5m"), Memory: resource.MustParse("24Mi")},
+			Limits:   config.Resources{CPU: resource.MustParse("1"), Memory: resource.MustParse("48Mi")},
+			MinFree:  config.MinFree{Percent: 10, Bytes: resource.MustParse("5Gi"), Inodes: 500},
+		},
 	}, c)
 	assert.True(t, c.AllowsPath("/srv/shares/rules"))
 	assert.True(t, c.AllowsPath("/data/rules"))
@@ -65,10 +82,20 @@ limits:
   maxSize:
   storageClasses: nfs
 policy: {}
+agent:
+  image: podshare agent
+  imagePullPolicy: Sometimes
+  probe: tcp
+  port: 80
+  resources:
+    requests: {cpu: 0, memory: lots}
+    limits: 100m
+  minFree: {percent: 101, bytes: 5%, inodes: -1}
 `))
 	require.Error(t, err)
 	const systemDirs = "/etc, /usr, /bin, /sbin, /lib, /lib32, /lib64, /libx32, /proc, /sys, /dev, " +
-		"/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount"
+		"/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount, " +
+		"/run/podshare-agent, /var/run/podshare-agent"
 	const path = `must be an absolute path of letters, digits and . _ - + @ between slashes, such as "/data/rules"`
 	assert.Equal(t, `config.yaml:1: apiVersion: "config.podshare.dev/v2" must be one of ["config.podshare.dev/v1alpha1"]
 config.yaml:3: mounts.root: "/etc/shares" lies in, or over, /etc: a share is mounted outside the system's directories (`+systemDirs+`)
@@ -81,7 +108,17 @@ config.yaml:12: defaults.readiness: "shell" must be one of ["sidecar" "container
 config.yaml:14: limits.sharesPerPod: "many" must be a whole number from 1 to 1000
 config.yaml:15: limits.maxSize: must be a single value; leave the line out for the default
 config.yaml:16: limits.storageClasses: must be a list; leave the line out for the default
-config.yaml:17: "policy": unknown field; allowed here: apiVersion, defaults, kind, limits, mounts`, err.Error())
+config.yaml:17: "policy": unknown field; allowed here: agent, apiVersion, defaults, kind, limits, mounts
+config.yaml:19: agent.image: "podshare agent" must be the reference of an image, such as "registry.example.com/podshare-agent:v0.1.0"
+config.yaml:20: agent.imagePullPolicy: "Sometimes" must be one of ["IfNotPresent" "Always" "Never"]
+config.yaml:21: agent.probe: "tcp" must be one of ["exec" "httpGet"]
+config.yaml:22: agent.port: "80" must be a whole number from 1024 to 65535
+config.yaml:24: agent.resources.requests.cpu: "0" must be an amount of CPU time above 0, such as "10m" or "0.5"
+config.yaml:24: agent.resources.requests.memory: "lots" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:25: agent.resources.limits: must be a mapping of cpu, memory
+config.yaml:26: agent.minFree.percent: "101" must be a whole number from 0 to 100
+config.yaml:26: agent.minFree.bytes: "5%" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:26: agent.minFree.inodes: "-1" must be a whole number from 0 to 1000000000`, err.Error())
 }
 
 func TestAFileThatIsNoConfiguration(t *testing.T) {
@@ -95,6 +132,10 @@ func TestAFileThatIsNoConfiguration(t *testing.T) {
 		"a default over the limit": {
 			"apiVersion: config.podshare.dev/v1alpha1\nlimits:\n  maxSize: 500Mi\n",
 			`c.yaml:3: defaults.size: "1Gi" must be at most limits.maxSize, "500Mi"`,
+		},
+		"a request over its limit": {
+			"apiVersion: config.podshare.dev/v1alpha1\nagent:\n  resources:\n    limits: {cpu: 5m, memory: 64Mi}\n",
+			`c.yaml:4: agent.resources.requests.cpu: "10m" must be at most agent.resources.limits.cpu, "5m"`,
 		},
 		"a default class that is not allowed": {
 			"apiVersion: config.podshare.dev/v1alpha1\ndefaults: {storageClass: a}\nlimits: {storageClasses: [b, c]}\n",

@@ -6,10 +6,13 @@ import (
 	"math"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/podshare/podshare/pkg/api"
 )
 
 // The rules for values that both the platform's file and the annotations hold. Each returns an error that says what is
@@ -19,10 +22,12 @@ import (
 var pathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]{1,255})+$`)
 
 // systemDirs are where a container keeps what it cannot run without: a share mounted there, below or above would
-// hide it or let its producer replace it. The aliases are where merged-/usr systems and /var/run really point.
+// hide it or let its producer replace it; and where podshare puts the agent. The aliases are where merged-/usr systems and
+// /var/run really point.
 var systemDirs = []string{
 	"/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sys", "/dev",
 	"/run/secrets/kubernetes.io/serviceaccount", "/var/run/secrets/kubernetes.io/serviceaccount",
+	api.AgentDir, "/var" + api.AgentDir,
 }
 
 // CheckMountPath says whether a share can be mounted at a path. Kubernetes itself only asks that it is not empty.
@@ -74,6 +79,26 @@ func ParseSize(s string) (resource.Quantity, error) {
 		return resource.Quantity{}, errors.New(allowed)
 	}
 	return q, nil
+}
+
+// quantityPattern is like sizePattern, with the suffixes of what is less than one.
+var quantityPattern = regexp.MustCompile(`^[+-]?[0-9]{1,19}(\.[0-9]{1,9})?([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$`)
+
+// ParseQuantity reads an amount of CPU time or memory. It takes none that would take long to compare.
+func ParseQuantity(s string) (resource.Quantity, error) {
+	if !quantityPattern.MatchString(s) {
+		return resource.Quantity{}, errors.New(`must be a quantity, such as "100m", "1.5" or "64Mi"`)
+	}
+	return resource.ParseQuantity(s)
+}
+
+// parseNumber reads a whole number within bounds.
+func parseNumber(s string, least, most int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
+	}
+	return n, nil
 }
 
 // CheckStorageClass says whether a string can be the name of a StorageClass.

@@ -20,6 +20,7 @@ type podCase struct {
 	named              []string // of the annotation containers; nil without it
 	mode               string   // of PYTHONPATH
 	image              string   // the PYTHONPATH of the image, which its annotation says too
+	readiness          string   // of the annotation; the default without it
 	configMap          map[string]string
 }
 
@@ -39,11 +40,16 @@ func drawCase(t *rapid.T) *podCase {
 		c.consumed = []string{"rules"}
 	}
 	c.image = rapid.SampledFrom([]string{"", "/usr/lib/app", "/app:/podshare/rules"}).Draw(t, "image")
+	c.readiness = rapid.SampledFrom([]string{"", "sidecar", "container", "none"}).Draw(t, "readiness")
 	c.configMap = map[string]string{"LOG_LEVEL": "debug"}
 	if rapid.Bool().Draw(t, "configMap sets PYTHONPATH") {
 		c.configMap[api.EnvPythonPath] = "/from/configmap"
 	}
 	spec := c.mapping(t, "spec")
+	c.security(t, "pod", spec, "fsGroup")
+	if rapid.Bool().Draw(t, "has no token") {
+		spec["automountServiceAccountToken"] = false
+	}
 	c.pod = map[string]any{"apiVersion": "v1", "kind": "Pod", "spec": spec, "metadata": c.metadata(t)}
 	containers := c.containers(t, "app", 1)
 	spec["containers"] = containers
@@ -69,7 +75,7 @@ func (c *podCase) metadata(t *rapid.T) map[string]any {
 	annotations := map[string]any{"example.com/~odd/key": "x"}
 	for key, value := range map[string]string{
 		api.Produce: strings.Join(c.produced, ","), api.Consume: strings.Join(c.consumed, ","),
-		api.PythonPath: c.mode, api.ImagePythonPath: c.image,
+		api.PythonPath: c.mode, api.ImagePythonPath: c.image, api.Readiness: c.readiness,
 	} {
 		if value != "" {
 			annotations[key] = value
@@ -107,6 +113,13 @@ func (c *podCase) containers(t *rapid.T, prefix string, least int) []any {
 	for n := range rapid.IntRange(least, 3).Draw(t, prefix+" containers") {
 		container := c.mapping(t, "container")
 		container["name"] = fmt.Sprintf("%s-%d", prefix, n)
+		c.security(t, "container", container)
+		if prefix == "init" && rapid.Bool().Draw(t, "is a sidecar") {
+			container["restartPolicy"] = "Always"
+		}
+		if rapid.IntRange(0, 3).Draw(t, "has a probe") == 0 {
+			container["readinessProbe"] = map[string]any{"exec": map[string]any{"command": []any{"/ready"}}, "newField": true}
+		}
 		if rapid.Bool().Draw(t, "has env") {
 			container["env"] = c.env(t)
 		}
@@ -125,6 +138,19 @@ func (c *podCase) containers(t *rapid.T, prefix string, least int) []any {
 		return []any{}
 	}
 	return containers
+}
+
+// security gives a pod or a container users and groups.
+func (c *podCase) security(t *rapid.T, of string, object map[string]any, more ...string) {
+	context := c.mapping(t, of+" security")
+	for _, key := range append([]string{"runAsUser", "runAsGroup"}, more...) {
+		if id := rapid.SampledFrom([]float64{-1, -1, 0, 1000, 2000}).Draw(t, of+" "+key); id >= 0 {
+			context[key] = id
+		}
+	}
+	if len(context) > 0 {
+		object["securityContext"] = context
+	}
 }
 
 // env are variables of the user's, among them what an earlier injection may have left.

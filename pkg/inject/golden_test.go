@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/inject"
 )
@@ -54,7 +55,7 @@ func describe(t *testing.T, filename string) string {
 	require.NoError(t, err)
 	raw, err := yaml.YAMLToJSONStrict(content)
 	require.NoError(t, err)
-	result, err := inject.Pod(raw, config.Default())
+	result, err := inject.Pod(raw, goldenConfig(filename))
 	var refused *inject.RefusedError
 	if errors.As(err, &refused) {
 		var text strings.Builder
@@ -78,6 +79,19 @@ func describe(t *testing.T, filename string) string {
 	pod, err := yaml.JSONToYAML(apply(t, raw, result))
 	require.NoError(t, err)
 	return text.String() + "---\n" + string(pod)
+}
+
+// goldenConfig is the default, except that the pods that are about something else do without readiness, which adds much to look
+// at.
+func goldenConfig(pod string) *config.Config {
+	c := config.Default()
+	if !strings.HasPrefix(filepath.Base(pod), "readiness-") {
+		c.Defaults.Readiness = api.ReadinessNone
+	}
+	if strings.Contains(pod, "-http-get") {
+		c.Agent.Probe = config.ProbeHTTPGet
+	}
+	return c
 }
 
 // apply gives the pod as the API server has it after the patch, with the library that the API server uses.

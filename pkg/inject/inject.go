@@ -46,7 +46,7 @@ func Pod(raw []byte, c *config.Config) (*Result, error) {
 		return &Result{}, nil // it only shows a static pod, which runs already
 	}
 	request, mistakes := share.Parse(pod.Metadata.Annotations, c)
-	i := &injection{pod: pod, request: request, mistakes: mistakes}
+	i := &injection{pod: pod, config: c, request: request, mistakes: mistakes}
 	if len(request.Shares) > 0 || len(mistakes) > 0 {
 		i.run()
 	}
@@ -63,6 +63,7 @@ func Pod(raw []byte, c *config.Config) (*Result, error) {
 // a pod's conflicts are reported together with its annotations' mistakes.
 type injection struct {
 	pod     *pod
+	config  *config.Config
 	request *share.Request
 	taking  []*container // the containers that take part
 
@@ -80,6 +81,7 @@ var steps = []func(*injection){
 	(*injection).addDirectories,
 	(*injection).addPythonPath,
 	(*injection).addBytecodeSwitch,
+	(*injection).addReadiness,
 	(*injection).addMetadata,
 }
 

@@ -13,41 +13,53 @@ import (
 func (i *injection) addMounts() {
 	for _, c := range i.taking {
 		for _, s := range i.request.Shares {
-			i.addMount(c, s)
+			i.addMount(c, shareMount(s), func(detail string) { i.conflict(s, detail+"; give the share another path") })
+			i.warnOfMountsAround(c, s)
 		}
 	}
 }
 
-func (i *injection) addMount(c *container, s share.Share) {
-	want := mount{Name: api.VolumeName(s.Name), MountPath: s.Path, ReadOnly: s.Role == api.Consumer}
-	present := false
+func shareMount(s share.Share) mount {
+	return mount{Name: api.VolumeName(s.Name), MountPath: s.Path, ReadOnly: s.Role == api.Consumer}
+}
+
+// addMount mounts a volume in a container, or says what is in its place.
+func (i *injection) addMount(c *container, want mount, conflict func(detail string)) {
+	needs := fmt.Sprintf("needs %s at %q in container %s, which has ", want, want.MountPath, share.Quote(c.Name))
 	for _, m := range c.VolumeMounts {
-		m.MountPath = path.Clean("/" + m.MountPath) // "/data/" and "data" are the same to the kubelet
-		switch other := m.MountPath; {
-		case m == want:
-			present = true
-		case other == s.Path:
-			i.conflict(s, fmt.Sprintf("needs %s at %q in container %s, which has %s there; give the share another path",
-				want, s.Path, share.Quote(c.Name), m))
+		m.MountPath = clean(m.MountPath)
+		if m == want {
 			return
-		case m.Name == want.Name: // the user's own further mount of the share
+		}
+		if m.MountPath == want.MountPath {
+			conflict(needs + m.String() + " there")
+			return
+		}
+	}
+	for _, d := range c.VolumeDevices {
+		if clean(d.DevicePath) == want.MountPath {
+			conflict(needs + "a block device there")
+			return
+		}
+	}
+	i.append(&c.mounts, want)
+}
+
+// warnOfMountsAround tells of mounts that hide a part of the share, or that the share hides a part of.
+func (i *injection) warnOfMountsAround(c *container, s share.Share) {
+	for _, m := range c.VolumeMounts {
+		switch other := clean(m.MountPath); {
+		case other == s.Path, m.Name == api.VolumeName(s.Name): // the user's own further mount of the share
 		case config.Within(s.Path, other):
 			i.warnings.add(fmt.Sprintf("share %s at %q lies inside the mount at %s", s.Name, s.Path, share.Quote(other)), c.Name)
 		case config.Within(other, s.Path):
 			i.warnings.add(fmt.Sprintf("the mount at %s lies inside share %s at %q", share.Quote(other), s.Name, s.Path), c.Name)
 		}
 	}
-	for _, d := range c.VolumeDevices {
-		if path.Clean("/"+d.DevicePath) == s.Path {
-			i.conflict(s, fmt.Sprintf("needs %s at %q in container %s, which has a block device there; give the share another path",
-				want, s.Path, share.Quote(c.Name)))
-			return
-		}
-	}
-	if !present {
-		i.append(&c.mounts, want)
-	}
 }
+
+// clean is a path as the kubelet takes it: "/data/" and "data" are the same.
+func clean(mountPath string) string { return path.Clean("/" + mountPath) }
 
 // String describes a mount in a message.
 func (m mount) String() string {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"sigs.k8s.io/json"
+
+	"github.com/podshare/podshare/pkg/api"
 )
 
 // mirrorAnnotation is on the API server's copy of a static pod (kubelet sets it).
@@ -22,10 +24,30 @@ type pod struct {
 		OS struct {
 			Name string `json:"name"`
 		} `json:"os"`
-		Volumes        []volume     `json:"volumes"`
-		InitContainers []*container `json:"initContainers"`
-		Containers     []*container `json:"containers"`
+		HostNetwork     bool         `json:"hostNetwork"`
+		AutomountToken  *bool        `json:"automountServiceAccountToken"`
+		SecurityContext podSecurity  `json:"securityContext"`
+		Resources       *struct{}    `json:"resources"`
+		Volumes         []volume     `json:"volumes"`
+		InitContainers  []*container `json:"initContainers"`
+		Containers      []*container `json:"containers"`
 	} `json:"spec"`
+
+	// agent is podshare's own container, which an earlier injection has added. It is no longer in InitContainers.
+	agent *container
+	// volumes and initContainers are lists that injection appends to.
+	volumes, initContainers list
+}
+
+type podSecurity struct {
+	identity
+	FSGroup *int64 `json:"fsGroup"`
+}
+
+// identity is the user and group of a process; nil: not said.
+type identity struct {
+	RunAsUser  *int64 `json:"runAsUser,omitempty"`
+	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
 }
 
 type volume struct {
@@ -35,8 +57,10 @@ type volume struct {
 }
 
 type volumeFields struct {
-	Name  string       `json:"name"`
-	Claim *claimSource `json:"persistentVolumeClaim"`
+	Name        string       `json:"name"`
+	Claim       *claimSource `json:"persistentVolumeClaim"`
+	EmptyDir    *struct{}    `json:"emptyDir"`
+	DownwardAPI *struct{}    `json:"downwardAPI"`
 }
 
 // claimSource is a volume's source, as it is read and as it is written.
@@ -57,6 +81,15 @@ type container struct {
 	VolumeMounts  []mount   `json:"volumeMounts"`
 	VolumeDevices []device  `json:"volumeDevices"`
 
+	Image           string    `json:"image"`
+	Args            []string  `json:"args"`
+	RestartPolicy   string    `json:"restartPolicy"`
+	ReadinessProbe  *probe    `json:"readinessProbe"`
+	SecurityContext identity  `json:"securityContext"`
+	Resources       resources `json:"resources"`
+
+	// init is true for one of spec.initContainers.
+	init bool
 	// path is the container's JSON pointer.
 	path string
 	// mounts and env are the lists that injection appends to.
@@ -96,6 +129,8 @@ func decode(raw []byte) (*pod, error) {
 		return nil, &MalformedError{fmt.Sprintf("the object must be of apiVersion v1 and kind Pod, not %.64q and %.64q",
 			p.APIVersion, p.Kind)}
 	}
+	p.volumes = list{"/spec/volumes", p.Spec.Volumes != nil}
+	p.initContainers = list{"/spec/initContainers", p.Spec.InitContainers != nil}
 	for field, containers := range map[string][]*container{
 		"initContainers": p.Spec.InitContainers, "containers": p.Spec.Containers,
 	} {
@@ -103,11 +138,18 @@ func decode(raw []byte) (*pod, error) {
 			if c == nil {
 				return nil, &MalformedError{fmt.Sprintf("the object is no Pod: spec.%s[%d] is null", field, n)}
 			}
+			c.init = field == "initContainers"
 			c.path = fmt.Sprintf("/spec/%s/%d", field, n)
 			c.mounts = list{c.path + "/volumeMounts", c.VolumeMounts != nil}
 			c.env = list{c.path + "/env", c.Env != nil}
 		}
 	}
+	p.Spec.InitContainers = filter(p.Spec.InitContainers, func(c *container) bool {
+		if c.Name == api.AgentContainer {
+			p.agent = c
+		}
+		return c.Name != api.AgentContainer
+	})
 	return p, nil
 }
 

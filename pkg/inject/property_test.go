@@ -1,10 +1,12 @@
 package inject_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,6 +29,7 @@ func TestMain(m *testing.M) {
 
 // TestAnyPodComesOutAsIntended injects pods of all kinds and looks at them as the kubelet would.
 func TestAnyPodComesOutAsIntended(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCase(t)
 		raw, err := json.Marshal(c.pod)
@@ -57,6 +60,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 
 // TestWhatComesBetweenTwoInjectionsTakesPart is the reinvocation: another webhook adds a container after ours.
 func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCase(t)
 		if c.named != nil {
@@ -70,6 +74,11 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &between))
 		spec := between["spec"].(map[string]any)
 		containers := spec["containers"].([]any)
+		for _, init := range asList(spec["initContainers"]) {
+			if container := init.(map[string]any); container["name"] == api.AgentContainer {
+				delete(container, "restartPolicy") // an old webhook does not know it
+			}
+		}
 		place := rapid.IntRange(0, len(containers)).Draw(t, "place")
 		spec["containers"] = slices.Insert(containers, place, any(map[string]any{"name": "late", "image": "mesh/proxy"}))
 
@@ -79,9 +88,14 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 		require.NoError(t, err)
 		var pod corev1.Pod
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &pod))
-		require.Len(t, pod.Spec.Containers[place].VolumeMounts, len(c.produced)+len(c.consumed))
+		mounts := len(c.produced) + len(c.consumed)
+		if c.readiness == "container" {
+			mounts++ // the agent's
+		}
+		require.Len(t, pod.Spec.Containers[place].VolumeMounts, mounts)
+		requireReadiness(t, c, &pod)
 		for _, operation := range result.Patch {
-			require.False(t, strings.HasPrefix(operation.Path, "/spec/volumes"), "%v", operation)
+			require.False(t, strings.HasPrefix(operation.Path, "/spec/volumes") && !strings.Contains(operation.Json(), api.AgentVolume), "%v", operation)
 		}
 	})
 }
@@ -96,21 +110,116 @@ func requireIntended(t *rapid.T, c *podCase, before, after *corev1.Pod) {
 			ClaimName: "podshare-" + s, ReadOnly: slices.Contains(c.consumed, s),
 		}, after.Spec.Volumes[n].PersistentVolumeClaim)
 	}
-	require.LessOrEqual(t, len(after.Spec.Volumes), len(before.Spec.Volumes)+len(shares))
+	require.LessOrEqual(t, len(after.Spec.Volumes), len(before.Spec.Volumes)+len(shares)+1) // the agent's is one
 	require.Equal(t, "true", after.Labels[api.InjectedLabel])
 
-	requireContainers(t, c, before.Spec.InitContainers, after.Spec.InitContainers, false)
+	requireReadiness(t, c, after)
+	own := slices.DeleteFunc(slices.Clone(after.Spec.InitContainers), isAgent)
+	requireContainers(t, c, before.Spec.InitContainers, own, false)
 	requireContainers(t, c, before.Spec.Containers, after.Spec.Containers, true)
+}
+
+func isAgent(c corev1.Container) bool { return c.Name == api.AgentContainer }
+
+// takesPart says whether a container does.
+func (c *podCase) takesPart(name string, byDefault bool) bool {
+	if c.named == nil {
+		return byDefault
+	}
+	return slices.Contains(c.named, name)
+}
+
+// taking are the containers of a pod that take part.
+func (c *podCase) taking(pod *corev1.Pod) []corev1.Container {
+	var taking []corev1.Container
+	for _, container := range pod.Spec.InitContainers {
+		if c.takesPart(container.Name, false) {
+			taking = append(taking, container)
+		}
+	}
+	for _, container := range pod.Spec.Containers {
+		if c.takesPart(container.Name, true) {
+			taking = append(taking, container)
+		}
+	}
+	return taking
+}
+
+const installed = api.AgentDir + "/podshare-agent"
+
+// requireReadiness looks for what the mode promises.
+func requireReadiness(t *rapid.T, c *podCase, pod *corev1.Pod) {
+	agents := slices.DeleteFunc(slices.Clone(pod.Spec.InitContainers), func(c corev1.Container) bool { return !isAgent(c) })
+	probed := 0
+	for _, container := range c.taking(pod) {
+		probe := container.ReadinessProbe
+		if probe != nil && probe.Exec.Command[0] == installed {
+			probed++
+			require.Equal(t, 1, count(container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == api.AgentDir }))
+		}
+		canProbe := !strings.HasPrefix(container.Name, "init-") || container.RestartPolicy != nil
+		require.False(t, c.readiness == "container" && canProbe && probe == nil, "container %s has no probe", container.Name)
+	}
+	switch {
+	case c.readiness == "none", c.readiness == "container" && probed == 0:
+		require.Empty(t, agents)
+		return
+	case c.readiness == "container":
+		require.Len(t, agents, 1)
+		require.Nil(t, agents[0].RestartPolicy)
+		return
+	}
+	require.Zero(t, probed, "the user's containers are left alone")
+	require.Len(t, agents, 1)
+	require.Equal(t, corev1.ContainerRestartPolicyAlways, *agents[0].RestartPolicy)
+	for _, s := range slices.Concat(c.produced, c.consumed) {
+		require.Contains(t, agents[0].VolumeMounts, corev1.VolumeMount{
+			Name: "podshare-" + s, MountPath: "/podshare/" + s, ReadOnly: slices.Contains(c.consumed, s),
+		})
+	}
+	requireAgentsUser(t, c, pod, &agents[0])
+}
+
+// requireAgentsUser checks that the sidecar is never root, and that it judges permissions only as the user and group that all
+// containers have.
+func requireAgentsUser(t *rapid.T, c *podCase, pod *corev1.Pod, agent *corev1.Container) {
+	user, group := ids(pod, agent)
+	require.True(t, *agent.SecurityContext.RunAsNonRoot)
+	require.NotEqual(t, "0", user)
+	if !slices.Contains(agent.Args, "--same-user") {
+		return
+	}
+	for _, container := range c.taking(pod) {
+		itsUser, itsGroup := ids(pod, &container)
+		require.Equal(t, user, itsUser)
+		require.Equal(t, group, itsGroup)
+		require.NotEmpty(t, itsUser)
+		require.True(t, itsGroup != "" || pod.Spec.SecurityContext.FSGroup != nil)
+	}
+}
+
+// ids are the user and group of a container, "" where they are the image's.
+func ids(pod *corev1.Pod, c *corev1.Container) (user, group string) {
+	if of := pod.Spec.SecurityContext; of != nil {
+		user, group = text(of.RunAsUser), text(of.RunAsGroup)
+	}
+	if of := c.SecurityContext; of != nil {
+		user, group = cmp.Or(text(of.RunAsUser), user), cmp.Or(text(of.RunAsGroup), group)
+	}
+	return user, group
+}
+
+func text(id *int64) string {
+	if id == nil {
+		return ""
+	}
+	return strconv.FormatInt(*id, 10)
 }
 
 func requireContainers(t *rapid.T, c *podCase, before, after []corev1.Container, byDefault bool) {
 	require.Len(t, after, len(before))
 	for n := range before {
-		takesPart := slices.Contains(c.named, before[n].Name)
-		if c.named == nil {
-			takesPart = byDefault
-		}
-		if !takesPart {
+		if !c.takesPart(before[n].Name, byDefault) {
 			require.Equal(t, before[n], after[n], "a container that takes no part")
 			continue
 		}
@@ -121,6 +230,9 @@ func requireContainers(t *rapid.T, c *podCase, before, after []corev1.Container,
 			require.Equal(t, "/podshare/"+s, c.effective(&after[n])[api.DirEnv(s)])
 		}
 		requireEnvironment(t, c, &before[n], &after[n])
+		if before[n].ReadinessProbe != nil {
+			require.Equal(t, before[n].ReadinessProbe, after[n].ReadinessProbe, "the user's own probe")
+		}
 	}
 }
 
@@ -181,6 +293,12 @@ func (c *podCase) wantPythonPath(before *corev1.Container, was string) []string 
 
 func hasEnv(c *corev1.Container, name string) bool {
 	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+}
+
+// asList is a list of a pod, which may be absent.
+func asList(value any) []any {
+	list, _ := value.([]any)
+	return list
 }
 
 func count[T any](items []T, is func(T) bool) int {

@@ -10,7 +10,7 @@ import (
 // addMetadata marks the pod for the controller, and says on it what was done.
 func (i *injection) addMetadata() {
 	i.setKey("/metadata/labels", i.pod.Metadata.Labels, api.InjectedLabel, "true")
-	i.report = &api.Report{Containers: names(i.taking), LeftAlone: i.leftAlone()}
+	i.report = &api.Report{Containers: names(i.taking), Readiness: i.request.Readiness, LeftAlone: i.leftAlone()}
 	for _, s := range i.request.Shares {
 		i.report.Shares = append(i.report.Shares,
 			api.ShareStatus{Name: s.Name, Role: s.Role, Claim: api.ClaimName(s.Name), Path: s.Path})
@@ -38,6 +38,15 @@ func (i *injection) leftAlone() []api.LeftAlone {
 		add(api.EnvDontWriteBytecode+" in", names(i.writingBytecode()), "the pod sets it, to something other than 1")
 	}
 	add("volumes", i.volumesOfTheirOwn(), "the pod's own volumes on a share's claim")
+	switch i.request.Readiness {
+	case api.ReadinessContainer:
+		add("readinessProbe of", names(filter(i.taking, (*container).keepsProbe)), "a container has one, and this one is the pod's own")
+	case api.ReadinessSidecar:
+		if !i.identity().judged && len(i.request.Of(api.Producer)) > 0 {
+			list = append(list, api.LeftAlone{What: "the test whether shares can be written", Why: "the pod does not say one user other " +
+				"than root, and a group, for its containers"})
+		}
+	}
 	return list
 }
 

@@ -10,12 +10,11 @@ import (
 // addVolumes gives the pod a volume for each share. A consumer's is read-only itself, and not only its mounts: no
 // container that is added later, an ephemeral one for debugging included, can then mount it writable.
 func (i *injection) addVolumes() {
-	volumes := list{"/spec/volumes", i.pod.Spec.Volumes != nil}
 	for _, s := range i.request.Shares {
 		want := claimSource{ClaimName: api.ClaimName(s.Name), ReadOnly: s.Role == api.Consumer}
 		switch existing := i.pod.volume(api.VolumeName(s.Name)); {
 		case existing == nil:
-			i.append(&volumes, map[string]any{"name": api.VolumeName(s.Name), "persistentVolumeClaim": want})
+			i.append(&i.pod.volumes, map[string]any{"name": api.VolumeName(s.Name), "persistentVolumeClaim": want})
 		case existing.Claim == nil || *existing.Claim != want:
 			i.conflict(s, fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it",
 				api.VolumeName(s.Name), &volume{volumeFields: volumeFields{Claim: &want}}, existing))

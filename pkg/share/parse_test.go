@@ -87,7 +87,8 @@ const (
 	listRule = `must name shares, comma separated, such as "rules" or "rules:/data/rules,models"`
 	bakedIn  = `must be what the image sets PYTHONPATH to: absolute paths, colon separated, such as "/app:/app/lib"`
 	sysRule  = `a share is mounted outside the system's directories (/etc, /usr, /bin, /sbin, /lib, /lib32, /lib64, /libx32, /proc, /sys, /dev, ` +
-		`/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount)`
+		`/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount, ` +
+			`/run/podshare-agent, /var/run/podshare-agent)`
 )
 
 func TestMistakes(t *testing.T) {

@@ -19,8 +19,8 @@ const assetsVariable = "KUBEBUILDER_ASSETS"
 
 // Run runs a package's tests with a control plane of their own, and returns what os.Exit wants. setUp is given how a
 // cluster administrator reaches it, and prepares what all tests share.
-func Run(tests interface{ Run() int }, setUp func(administrator *rest.Config) error) (code int) {
-	environment, err := start()
+func Run(tests interface{ Run() int }, setUp func(administrator *rest.Config) error, options ...Option) (code int) {
+	environment, err := start(options)
 	if err == nil {
 		defer func() {
 			if err := environment.Stop(); err != nil {
@@ -40,7 +40,16 @@ func failed(err error) (code int) {
 	return 1
 }
 
-func start() (*envtest.Environment, error) {
+// Option changes how the control plane is started.
+type Option func(*envtest.Environment)
+
+// WithServiceAccounts makes the API server give pods the token of their account, as every cluster does: pods then need
+// an account that exists.
+func WithServiceAccounts(e *envtest.Environment) {
+	e.ControlPlane.GetAPIServer().Configure().Disable("disable-admission-plugins")
+}
+
+func start(options []Option) (*envtest.Environment, error) {
 	assets, err := findAssets()
 	if err != nil {
 		return nil, err
@@ -49,6 +58,9 @@ func start() (*envtest.Environment, error) {
 		BinaryAssetsDirectory:    assets,
 		ControlPlaneStartTimeout: time.Minute, // the machine may be busy compiling
 		ControlPlaneStopTimeout:  time.Minute,
+	}
+	for _, option := range options {
+		option(environment)
 	}
 	if _, err := environment.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting a control plane with the programs in %s: %w", assets, err), environment.Stop())

@@ -29,7 +29,10 @@ import (
 func newPod(name string, annotations map[string]string, changes ...func(*corev1.Pod)) *corev1.Pod {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Annotations: map[string]string{}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "shop/app"}}},
+		Spec: corev1.PodSpec{
+			Containers:                   []corev1.Container{{Name: "app", Image: "shop/app"}},
+			AutomountServiceAccountToken: new(false), // its volume is of interest to one test
+		},
 	}
 	for key, value := range annotations {
 		pod.Annotations["podshare.dev/"+key] = value
@@ -126,7 +129,7 @@ func TestAnAnnotatedPodComesOutInjected(t *testing.T) {
 	pod := newPod("consumer", consumesRules)
 	require.NoError(t, create(t, pod))
 	assert.Equal(t, "true", pod.Labels["podshare.dev/injected"])
-	assert.JSONEq(t, `{"shares":[{"name":"rules","role":"consumer","claim":"podshare-rules","path":"/podshare/rules"}],"containers":["app"]}`,
+	assert.JSONEq(t, `{"shares":[{"name":"rules","role":"consumer","claim":"podshare-rules","path":"/podshare/rules"}],"containers":["app"],"readiness":"sidecar"}`,
 		pod.Annotations["podshare.dev/status"])
 	assert.Equal(t, []corev1.Volume{{Name: "podshare-rules", VolumeSource: corev1.VolumeSource{
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "podshare-rules", ReadOnly: true},
@@ -249,6 +252,9 @@ func TestThePolicyRefusesWhatWasNotInjected(t *testing.T) {
 		return pod
 	}
 	require.NoError(t, dryRun(t, injected(func(*corev1.Pod) {})))
+	require.NoError(t, dryRun(t, injected(func(pod *corev1.Pod) { // it installs the agent, and ends
+		pod.Spec.InitContainers = []corev1.Container{{Name: "podshare-agent", Image: "shop/agent", Args: []string{"install"}}}
+	})))
 
 	const advice = " into this pod. Ask the platform team whether MutatingWebhookConfiguration podshare exists, and whether " +
 		"another webhook adds podshare.dev/ annotations after it or removes its volumes; then create the pod again."
@@ -278,6 +284,22 @@ func TestThePolicyRefusesWhatWasNotInjected(t *testing.T) {
 		"a volume of the name with another claim": {
 			injected(func(pod *corev1.Pod) { pod.Spec.Volumes[0].PersistentVolumeClaim.ClaimName = "other" }),
 			"podshare did not inject share rules" + advice,
+		},
+		"a sidecar that lost its restartPolicy": {
+			injected(func(pod *corev1.Pod) {
+				pod.Spec.InitContainers = []corev1.Container{{Name: "podshare-agent", Image: "shop/agent", Args: []string{"run"}}}
+			}),
+			"the init container podshare-agent has lost its restartPolicy: Always, so the pod would wait for its end for ever.",
+		},
+		"mounts in the sidecar alone": {
+			injected(func(pod *corev1.Pod) {
+				pod.Spec.InitContainers = []corev1.Container{{
+					Name: "podshare-agent", Image: "shop/agent", Args: []string{"run"}, VolumeMounts: pod.Spec.Containers[0].VolumeMounts,
+					RestartPolicy: new(corev1.ContainerRestartPolicyAlways),
+				}}
+				pod.Spec.Containers[0].VolumeMounts = nil
+			}),
+			"podshare did not inject shares models, rules" + advice,
 		},
 		"the label that is missing": {
 			injected(func(pod *corev1.Pod) { pod.Labels = nil }),

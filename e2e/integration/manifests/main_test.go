@@ -17,6 +17,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -52,8 +53,23 @@ func TestMain(m *testing.M) {
 		if api, err = client.New(administrator, client.Options{}); err != nil {
 			return err
 		}
+		if err := playServiceAccountController(context.Background(), "default", "kube-system"); err != nil {
+			return err
+		}
 		return installAll(context.Background())
-	}))
+	}, controlplane.WithServiceAccounts))
+}
+
+// playServiceAccountController creates the account that pods have by default, which a part of Kubernetes that does not run here
+// would do.
+func playServiceAccountController(ctx context.Context, namespaces ...string) error {
+	for _, namespace := range namespaces {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}}
+		if err := api.Create(ctx, account); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installAll does what the documentation says: cert-manager's kinds first, then the default overlay.

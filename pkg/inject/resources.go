@@ -1,0 +1,100 @@
+package inject
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/podshare/podshare/pkg/config"
+)
+
+// resources are those of a container, as they are read and as they are written.
+type resources struct {
+	Requests amounts `json:"requests,omitempty"`
+	Limits   amounts `json:"limits,omitempty"`
+}
+
+type amounts map[string]amount
+
+// amount is a quantity as it is written; in JSON a string or a number.
+type amount string
+
+func (a *amount) UnmarshalJSON(data []byte) error {
+	*a = amount(strings.Trim(string(data), `"`))
+	return nil
+}
+
+// agentResources are the platform's, but for what the pod's quality of service asks, which they would change (Kubernetes,
+// "Pod Quality of Service Classes"): a pod without any requests stays without, and in one whose requests are all its
+// limits the agent's are too.
+func (i *injection) agentResources() *resources {
+	agent := i.config.Agent
+	requests, limits := amountsOf(agent.Requests), amountsOf(agent.Limits)
+	switch {
+	case i.pod.Spec.Resources != nil: // the pod's own resources decide; what a container asks for has to fit into them
+		return nil
+	case !i.anyContainer(asksForSomething):
+		return nil
+	case !i.anyContainer(isNotGuaranteed):
+		return &resources{limits, limits}
+	default:
+		return &resources{requests, limits}
+	}
+}
+
+func amountsOf(r config.Resources) amounts {
+	return amounts{"cpu": amount(r.CPU.String()), "memory": amount(r.Memory.String())}
+}
+
+func (i *injection) anyContainer(is func(*resources) bool) bool {
+	for _, c := range i.pod.Spec.InitContainers {
+		if is(&c.Resources) {
+			return true
+		}
+	}
+	for _, c := range i.pod.Spec.Containers {
+		if is(&c.Resources) {
+			return true
+		}
+	}
+	return false
+}
+
+func asksForSomething(r *resources) bool {
+	for _, name := range []string{"cpu", "memory"} {
+		if r.Requests.positive(name) || r.Limits.positive(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func isNotGuaranteed(r *resources) bool {
+	for _, name := range []string{"cpu", "memory"} {
+		limit, ok := r.Limits.get(name)
+		if !ok || limit.Sign() <= 0 {
+			return true
+		}
+		if request, ok := r.Requests[name]; ok { // without one, the limit is the request
+			if quantity, err := config.ParseQuantity(string(request)); err != nil || quantity.Cmp(limit) != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a amounts) positive(name string) bool {
+	quantity, ok := a.get(name)
+	return ok && quantity.Sign() > 0
+}
+
+// get reads an amount; what cannot be read is none: the API server refuses it.
+func (a amounts) get(name string) (resource.Quantity, bool) {
+	text, ok := a[name]
+	if !ok {
+		return resource.Quantity{}, false
+	}
+	quantity, err := config.ParseQuantity(string(text))
+	return quantity, err == nil
+}
