@@ -58,6 +58,7 @@ func runDemo(ctx context.Context) (err error) {
 		d.applySamples,
 		d.showClaim,
 		d.showAdditions,
+		d.showReadiness,
 		d.showPlainPod,
 		d.showRefusal,
 	} {

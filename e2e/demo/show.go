@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,24 +45,45 @@ func (d *demo) showClaim(ctx context.Context) error {
 // showAdditions shows what podshare added to the annotated pods.
 func (d *demo) showAdditions(ctx context.Context) error {
 	d.screen.title("5. Nobody wrote a volume, a mount or a variable: podshare added these to the pods")
+	return d.eachAddition(ctx, func(_ *sample, added additions) error {
+		d.screen.diff(added.shares)
+		return nil
+	})
+}
+
+// showReadiness shows what makes the pods' readiness depend on the share.
+func (d *demo) showReadiness(ctx context.Context) error {
+	d.screen.title("6. Nobody wrote a check: a pod is ready when its share is")
+	return d.eachAddition(ctx, func(s *sample, added additions) error {
+		d.screen.diff(added.readiness)
+		own := s.template.Spec.Containers[0].ReadinessProbe
+		if own == nil {
+			return nil
+		}
+		if !equality.Semantic.DeepEqual(own, s.pod.Spec.Containers[0].ReadinessProbe) {
+			return fmt.Errorf("the readinessProbe of pod %s was changed", s.pod.Name)
+		}
+		d.screen.say("\n    The readinessProbe that it brought is left alone.")
+		return nil
+	})
+}
+
+// eachAddition shows something of each annotated pod.
+func (d *demo) eachAddition(ctx context.Context, show func(*sample, additions) error) error {
 	for _, s := range d.samples {
 		if s.annotation() == "" {
 			continue
 		}
-		additions, err := d.additions(ctx, &s)
+		added, err := d.additionsTo(ctx, &s)
 		if err != nil {
 			return err
 		}
-		if len(additions) == 0 {
-			return fmt.Errorf("pod %s is annotated %q but nothing was added to it", s.pod.Name, s.annotation())
+		if len(added.shares) == 0 || len(added.readiness) == 0 {
+			return fmt.Errorf("pod %s is annotated %q but its share, or its readiness, was not added", s.pod.Name, s.annotation())
 		}
 		d.screen.say("    %s\n", d.screen.paint(bold, s.name+" ("+s.annotation()+")"))
-		d.screen.diff(additions)
-		if probe := s.template.Spec.Containers[0].ReadinessProbe; probe != nil {
-			if !equality.Semantic.DeepEqual(probe, s.pod.Spec.Containers[0].ReadinessProbe) {
-				return fmt.Errorf("the readinessProbe of pod %s was changed", s.pod.Name)
-			}
-			d.screen.say("\n    The readinessProbe that it brought is left alone.")
+		if err := show(&s, added); err != nil {
+			return err
 		}
 		d.screen.say("")
 	}
@@ -70,19 +92,19 @@ func (d *demo) showAdditions(ctx context.Context) error {
 
 // showPlainPod shows that podshare had nothing to do with the pod without annotations.
 func (d *demo) showPlainPod(ctx context.Context) error {
-	d.screen.title("6. A pod without annotations is not podshare's business")
+	d.screen.title("7. A pod without annotations is not podshare's business")
 	annotated := 0
 	for _, s := range d.samples {
 		if s.annotation() != "" {
 			annotated++
 			continue
 		}
-		additions, err := d.additions(ctx, &s)
+		added, err := d.additionsTo(ctx, &s)
 		if err != nil {
 			return err
 		}
-		if len(additions) > 0 {
-			return fmt.Errorf("pod %s has no annotation, but was changed:\n%s", s.pod.Name, strings.Join(additions, "\n"))
+		if changes := slices.Concat(added.shares, added.readiness); len(changes) > 0 {
+			return fmt.Errorf("pod %s has no annotation, but was changed:\n%s", s.pod.Name, strings.Join(changes, "\n"))
 		}
 		d.screen.say("    %s: nothing was added.", s.name)
 	}
@@ -101,7 +123,7 @@ func (d *demo) showPlainPod(ctx context.Context) error {
 
 // showRefusal shows how somebody learns of mistakes: all of them, at once, when the pod is created.
 func (d *demo) showRefusal(ctx context.Context) error {
-	d.screen.title("7. Mistakes are refused, all at once, with what is right")
+	d.screen.title("8. Mistakes are refused, all at once, with what is right")
 	const misspelt = api.Prefix + "pyton-path"
 	annotations := map[string]string{api.Consume: "rules:/etc/rules", misspelt: "prepend"}
 	d.screen.say("    A pod with these annotations:\n")

@@ -106,7 +106,7 @@ func Default() *Config {
 			ImagePullPolicy: PullPolicies[0],
 			Probe:           ProbeKinds[0],
 			Port:            9472,
-			Requests:        Resources{CPU: resource.MustParse("10m"), Memory: resource.MustParse("32Mi")},
+			Requests:        Resources{CPU: resource.MustParse("10m"), Memory: resource.MustParse("16Mi")},
 			Limits:          Resources{CPU: resource.MustParse("100m"), Memory: resource.MustParse("32Mi")},
 			MinFree:         MinFree{Percent: 5, Bytes: resource.MustParse("1Gi"), Inodes: 10_000},
 		},
