@@ -5,7 +5,6 @@ package agent
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,8 +38,6 @@ func (w *Watchdog) Serve(ctx context.Context, listener *os.File) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, os.ErrClosed):
-			return err
 		case err != nil: // out of files, or the peer has gone: neither is for ever
 			time.Sleep(10 * time.Millisecond)
 			continue

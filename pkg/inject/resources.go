@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -47,17 +48,9 @@ func amountsOf(r config.Resources) amounts {
 }
 
 func (i *injection) anyContainer(is func(*resources) bool) bool {
-	for _, c := range i.pod.Spec.InitContainers {
-		if is(&c.Resources) {
-			return true
-		}
-	}
-	for _, c := range i.pod.Spec.Containers {
-		if is(&c.Resources) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Concat(i.pod.Spec.InitContainers, i.pod.Spec.Containers), func(c *container) bool {
+		return is(&c.Resources)
+	})
 }
 
 func asksForSomething(r *resources) bool {

@@ -35,7 +35,7 @@ func (i *injection) addSidecar() {
 
 // tokenDir is where the API server mounts the service account's token in every container that mounts nothing else there
 // (k8s.io/kubernetes, plugin/pkg/admission/serviceaccount).
-const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec // a place, and not what is in it
 
 // keepTokenOut mounts an empty directory in the token's place: the agent needs no credentials, and it listens. Not an
 // emptyDir: a node with one is not drained without a further flag.

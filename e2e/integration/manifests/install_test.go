@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -75,5 +76,14 @@ func TestTheLocalOverlayDiffersInTheWebhooksAddressAndRunsNoPods(t *testing.T) {
 			require.NoError(t, install.PointWebhook(local, 9443, nil))
 		}
 		assert.Equal(t, base[i], local[i])
+	}
+}
+
+func TestAllImagesAreOfOneVersion(t *testing.T) {
+	_, version, _ := strings.Cut(config.Default().Agent.Image, ":")
+	var deployments appsv1.DeploymentList
+	require.NoError(t, api.List(t.Context(), &deployments, client.InNamespace("podshare-system")))
+	for _, deployment := range deployments.Items {
+		assert.Equal(t, "ghcr.io/podshare/podshare:"+version, deployment.Spec.Template.Spec.Containers[0].Image, deployment.Name)
 	}
 }

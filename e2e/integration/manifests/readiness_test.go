@@ -146,7 +146,7 @@ func registerOther(t *testing.T, again admissionregistrationv1.ReinvocationPolic
 	require.EventuallyWithT(t, func(c *assert.CollectT) { // until the API server calls it
 		pod := newPod("probe", nil)
 		assert.NoError(c, api.Create(t.Context(), pod, client.DryRunAll))
-		assert.True(c, pod.Spec.NodeSelector[mark] == name)
+		assert.Equal(c, name, pod.Spec.NodeSelector[mark])
 	}, limit, tick)
 }
 
