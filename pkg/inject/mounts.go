@@ -25,20 +25,22 @@ func shareMount(s share.Share) mount {
 
 // addMount mounts a volume in a container, or says what is in its place.
 func (i *injection) addMount(c *container, want mount, conflict func(detail string)) {
-	needs := fmt.Sprintf("needs %s at %q in container %s, which has ", want, want.MountPath, share.Quote(c.Name))
+	occupied := func(by string) {
+		conflict(fmt.Sprintf("needs %s at %q in container %s, which has %s there", want, want.MountPath, share.Quote(c.Name), by))
+	}
 	for _, m := range c.VolumeMounts {
 		m.MountPath = clean(m.MountPath)
 		if m == want {
 			return
 		}
 		if m.MountPath == want.MountPath {
-			conflict(needs + m.String() + " there")
+			occupied(m.String())
 			return
 		}
 	}
 	for _, d := range c.VolumeDevices {
 		if clean(d.DevicePath) == want.MountPath {
-			conflict(needs + "a block device there")
+			occupied("a block device")
 			return
 		}
 	}
