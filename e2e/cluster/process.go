@@ -81,7 +81,13 @@ func (p *Process) exited() bool {
 func (p *Process) Log() string { return p.log }
 
 // Stop ends the process (SIGTERM, and SIGKILL when that takes too long) and returns when it is gone.
-func (p *Process) Stop() error { return p.stop() }
+func (p *Process) Stop() error {
+	if err := p.stop(); err != nil {
+		return err
+	}
+	<-p.done // it has ended, and from now on everybody here knows
+	return nil
+}
 
 // exitError describes a process that ended although it should not have.
 func (p *Process) exitError(doing string) error {
