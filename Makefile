@@ -1,5 +1,5 @@
-# `make` shows what there is to make. Nothing here needs root, Docker (but for `image`) or a network other than Go's
-# module proxy.
+# `make` shows what there is to make. Nothing here needs root, Docker (but for `image` and `e2e-kind`) or a network other
+# than Go's module proxy.
 
 # One static program each, and no C compiler needed. The same for all that is built, so that the build cache is shared.
 export CGO_ENABLED := 0
@@ -17,10 +17,10 @@ FUZZTIME ?= 30s
 GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit fuzz golden lint build image kube clean-cluster clean always
+.PHONY: help demo test test-unit fuzz golden lint build image e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: kube build bin/demo ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
 	@bin/demo
@@ -47,6 +47,7 @@ lint: ## Check the code, the import directions among it
 	$(GOLANGCI) run
 	go mod tidy -diff
 	cd e2e/kube && go mod tidy -diff
+	cd e2e/certmanager && go mod tidy -diff
 
 build: bin/$(GOOS)_$(GOARCH)/podshare bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare and bin/podshare-agent
 	@ln -sf $(GOOS)_$(GOARCH)/podshare bin/podshare
@@ -64,12 +65,21 @@ image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the 
 # BuildKit knows the arguments by itself, the older builder does not.
 IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH)
 
+e2e-kind: bin/e2e-kind ## Run the e2e suite on three nodes of kind, which needs a Docker engine; KEEP=1 leaves them, TESTS=... picks tests
+	@bin/e2e-kind
+
+clean-e2e-kind: bin/e2e-kind ## Remove the cluster that KEEP=1 left running
+	@bin/e2e-kind -clean
+
 kube: ## Build the local control plane: 15 to 20 minutes the first time, then seconds
 	@go run ./e2e/build
 
-# Not by `go run`, which would not pass on every signal that tells the demo to clean up.
+# Not by `go run`, which would not pass on every signal that tells them to clean up.
 bin/demo: always
 	@go build -o $@ ./e2e/demo
+
+bin/e2e-kind: always
+	@go build -o $@ ./e2e/kind
 
 clean-cluster: bin/demo ## Stop what KEEP=1 left running, and remove what killed runs left behind
 	@bin/demo -clean

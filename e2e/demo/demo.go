@@ -14,6 +14,7 @@ import (
 
 	"github.com/podshare/podshare/e2e/cluster"
 	"github.com/podshare/podshare/e2e/install"
+	"github.com/podshare/podshare/e2e/screen"
 	"github.com/podshare/podshare/pkg/api"
 )
 
@@ -24,7 +25,7 @@ const (
 
 // demo is one run. Its parts are told in order: each uses what those before it left.
 type demo struct {
-	screen  *screen
+	screen  *screen.Screen
 	cluster *cluster.Cluster
 	servers *servers
 	client  client.WithWatch
@@ -39,14 +40,14 @@ type demo struct {
 func runDemo(ctx context.Context) (err error) {
 	begun := time.Now()
 	keep := os.Getenv("KEEP") == "1"
-	d := &demo{screen: newScreen(os.Stdout)}
+	d := &demo{screen: screen.New(os.Stdout)}
 	d.introduce()
 	defer func() {
 		if err != nil && ctx.Err() != nil {
 			err = errInterrupted // whatever was going on failed for that reason only
 		}
 		if d.cluster != nil && (err != nil || !keep) {
-			err = errors.Join(err, d.screen.step("everything stopped and removed", d.cluster.Stop))
+			err = errors.Join(err, d.screen.Step("everything stopped and removed", d.cluster.Stop))
 		}
 		if err == nil {
 			d.conclude(keep, time.Since(begun))
@@ -66,18 +67,18 @@ func runDemo(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.screen.title("That was all")
+	d.screen.Title("That was all")
 	return nil
 }
 
 func (d *demo) introduce() {
-	d.screen.say("%s", d.screen.paint(bold, "podshare: one annotation, and pods share files."))
-	d.screen.say("Here it runs on a real Kubernetes control plane on this machine, without nodes, Docker or root.\n" +
+	d.screen.Say("%s", d.screen.Paint(screen.Bold, "podshare: one annotation, and pods share files."))
+	d.screen.Say("Here it runs on a real Kubernetes control plane on this machine, without nodes, Docker or root.\n" +
 		"Without nodes pods are created and stay Pending; what podshare does to them is all there.")
 }
 
 func (d *demo) startCluster(ctx context.Context, keep bool) error {
-	d.screen.title("1. A control plane")
+	d.screen.Title("1. A control plane")
 	if err := os.MkdirAll(clustersDir, 0o755); err != nil {
 		return err
 	}
@@ -86,13 +87,13 @@ func (d *demo) startCluster(ctx context.Context, keep bool) error {
 		return err
 	}
 	for _, leftover := range leftovers {
-		d.screen.say("  removed %s, which a demo that was killed had left", leftover)
+		d.screen.Say("  removed %s, which a demo that was killed had left", leftover)
 	}
 	dir, err := os.MkdirTemp(clustersDir, "demo-")
 	if err != nil {
 		return err
 	}
-	return d.screen.step("etcd, kube-apiserver, kube-controller-manager and kube-scheduler are ready", func() error {
+	return d.screen.Step("etcd, kube-apiserver, kube-controller-manager and kube-scheduler are ready", func() error {
 		d.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Keep: keep})
 		if err != nil {
 			return errors.Join(err, os.RemoveAll(dir))
@@ -105,7 +106,7 @@ func (d *demo) startCluster(ctx context.Context, keep bool) error {
 }
 
 func (d *demo) installPodshare(ctx context.Context) error {
-	d.screen.title("2. podshare, from %s", installation)
+	d.screen.Title("2. podshare, from %s", installation)
 	objects, err := install.Render(installation)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (d *demo) installPodshare(ctx context.Context) error {
 		},
 		{"a first annotated pod, as a dry run, gets its share", func() error { return d.awaitInjection(ctx) }},
 	} {
-		if err := d.screen.step(step.what, step.do); err != nil {
+		if err := d.screen.Step(step.what, step.do); err != nil {
 			return err
 		}
 	}
@@ -162,16 +163,16 @@ func newPod(name string, annotations map[string]string) *corev1.Pod {
 
 // conclude says how to go on.
 func (d *demo) conclude(keep bool, took time.Duration) {
-	d.screen.say("\n%s", d.screen.paint(bold, fmt.Sprintf("Done in %.0f s.", took.Seconds())))
+	d.screen.Say("\n%s", d.screen.Paint(screen.Bold, fmt.Sprintf("Done in %.0f s.", took.Seconds())))
 	if !keep {
-		d.screen.say("To look around by yourself:  KEEP=1 make demo")
+		d.screen.Say("To look around by yourself:  KEEP=1 make demo")
 		return
 	}
 	kubectl, err := filepath.Abs(filepath.Join(assets, "kubectl"))
 	if err != nil {
 		kubectl = filepath.Join(assets, "kubectl")
 	}
-	d.screen.say("It is left running. To look around:\n\n"+
+	d.screen.Say("It is left running. To look around:\n\n"+
 		"  export KUBECONFIG=%s\n  alias kubectl=%s\n  kubectl -n %s get pods,persistentvolumeclaims\n\n"+
 		"Logs: %s\nTo stop and remove it: make clean-cluster",
 		d.cluster.Kubeconfig(), kubectl, samplesNamespace, filepath.Join(filepath.Dir(d.cluster.Kubeconfig()), "logs"))

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,29 +35,4 @@ func TestDiff(t *testing.T) {
 			assert.Equal(t, test.lines, lines)
 		})
 	}
-}
-
-func TestOutputThatIsNoTerminalHasNoControlCharacters(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "output")
-	file, err := os.Create(path)
-	require.NoError(t, err)
-	s := newScreen(file)
-	s.title("1. A part")
-	require.NoError(t, s.step("something is done", func() error { return nil }))
-	s.diff([]string{"+added", " kept"})
-	s.quote("an answer that is too long for a line because it names what is allowed in full, so that it has to be wrapped\nand goes on")
-	require.NoError(t, file.Close())
-
-	output, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, `
-1. A part
-
-  ✓ something is done                                                                          0.0 s
-    +added
-     kept
-    an answer that is too long for a line because it names what is allowed in full, so that
-    it has to be wrapped
-    and goes on
-`, string(output))
 }

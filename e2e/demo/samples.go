@@ -39,7 +39,7 @@ func (s *sample) annotation() string {
 
 // applySamples applies the four Deployments, waits for their pods and for the claim, and notes when they appeared.
 func (d *demo) applySamples(ctx context.Context) error {
-	d.screen.title("3. Four Deployments, from %s", samples)
+	d.screen.Title("3. Four Deployments, from %s", samples)
 	objects, err := install.Render(samples)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.screen.step("applied; each has its pod, and the claim is there", func() error {
+	err = d.screen.Step("applied; each has its pod, and the claim is there", func() error {
 		if err := install.Apply(ctx, d.cluster.Config(), objects); err != nil {
 			return err
 		}
@@ -72,9 +72,9 @@ func (d *demo) applySamples(ctx context.Context) error {
 		return err
 	}
 	d.claimDelay = (<-claim).Sub(<-pod)
-	d.screen.say("")
+	d.screen.Say("")
 	for _, s := range d.samples {
-		d.screen.say("    %-15s %s", s.name, cmp.Or(s.annotation(), "no annotation"))
+		d.screen.Say("    %-15s %s", s.name, cmp.Or(s.annotation(), "no annotation"))
 	}
 	return nil
 }

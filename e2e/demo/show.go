@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/podshare/podshare/e2e/screen"
 	"github.com/podshare/podshare/pkg/api"
 )
 
@@ -21,7 +22,7 @@ const bindLimit = 5 * time.Second
 
 // showClaim shows the claim that nobody wrote, and how soon it was there.
 func (d *demo) showClaim(ctx context.Context) error {
-	d.screen.title("4. Nobody wrote a claim: podshare created it")
+	d.screen.Title("4. Nobody wrote a claim: podshare created it")
 	claim := &d.claim
 	err := d.servers.controller.Await(ctx, "the claim's volume", bindLimit, func(ctx context.Context) error {
 		if err := d.client.Get(ctx, client.ObjectKeyFromObject(claim), claim); err != nil {
@@ -36,26 +37,26 @@ func (d *demo) showClaim(ctx context.Context) error {
 		return err // without a volume, the claim's phase says so
 	}
 	size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
-	d.screen.say("    %s  %s  %s  %s", claim.Name, size.String(), claim.Spec.AccessModes[0], claim.Status.Phase)
-	d.screen.say("\n    It appeared %s after the first pod that names the share.",
-		d.screen.paint(bold, fmt.Sprintf("%d ms", d.claimDelay.Milliseconds())))
+	d.screen.Say("    %s  %s  %s  %s", claim.Name, size.String(), claim.Spec.AccessModes[0], claim.Status.Phase)
+	d.screen.Say("\n    It appeared %s after the first pod that names the share.",
+		d.screen.Paint(screen.Bold, fmt.Sprintf("%d ms", d.claimDelay.Milliseconds())))
 	return nil
 }
 
 // showAdditions shows what podshare added to the annotated pods.
 func (d *demo) showAdditions(ctx context.Context) error {
-	d.screen.title("5. Nobody wrote a volume, a mount or a variable: podshare added these to the pods")
+	d.screen.Title("5. Nobody wrote a volume, a mount or a variable: podshare added these to the pods")
 	return d.eachAddition(ctx, func(_ *sample, added additions) error {
-		d.screen.diff(added.shares)
+		d.screen.Diff(added.shares)
 		return nil
 	})
 }
 
 // showReadiness shows what makes the pods' readiness depend on the share.
 func (d *demo) showReadiness(ctx context.Context) error {
-	d.screen.title("6. Nobody wrote a check: a pod is ready when its share is")
+	d.screen.Title("6. Nobody wrote a check: a pod is ready when its share is")
 	return d.eachAddition(ctx, func(s *sample, added additions) error {
-		d.screen.diff(added.readiness)
+		d.screen.Diff(added.readiness)
 		own := s.template.Spec.Containers[0].ReadinessProbe
 		if own == nil {
 			return nil
@@ -63,7 +64,7 @@ func (d *demo) showReadiness(ctx context.Context) error {
 		if !equality.Semantic.DeepEqual(own, s.pod.Spec.Containers[0].ReadinessProbe) {
 			return fmt.Errorf("the readinessProbe of pod %s was changed", s.pod.Name)
 		}
-		d.screen.say("\n    The readinessProbe that it brought is left alone.")
+		d.screen.Say("\n    The readinessProbe that it brought is left alone.")
 		return nil
 	})
 }
@@ -81,18 +82,18 @@ func (d *demo) eachAddition(ctx context.Context, show func(*sample, additions) e
 		if len(added.shares) == 0 || len(added.readiness) == 0 {
 			return fmt.Errorf("pod %s is annotated %q but its share, or its readiness, was not added", s.pod.Name, s.annotation())
 		}
-		d.screen.say("    %s\n", d.screen.paint(bold, s.name+" ("+s.annotation()+")"))
+		d.screen.Say("    %s\n", d.screen.Paint(screen.Bold, s.name+" ("+s.annotation()+")"))
 		if err := show(&s, added); err != nil {
 			return err
 		}
-		d.screen.say("")
+		d.screen.Say("")
 	}
 	return nil
 }
 
 // showPlainPod shows that podshare had nothing to do with the pod without annotations.
 func (d *demo) showPlainPod(ctx context.Context) error {
-	d.screen.title("7. A pod without annotations is not podshare's business")
+	d.screen.Title("7. A pod without annotations is not podshare's business")
 	annotated := 0
 	for _, s := range d.samples {
 		if s.annotation() != "" {
@@ -106,7 +107,7 @@ func (d *demo) showPlainPod(ctx context.Context) error {
 		if changes := slices.Concat(added.shares, added.readiness); len(changes) > 0 {
 			return fmt.Errorf("pod %s has no annotation, but was changed:\n%s", s.pod.Name, strings.Join(changes, "\n"))
 		}
-		d.screen.say("    %s: nothing was added.", s.name)
+		d.screen.Say("    %s: nothing was added.", s.name)
 	}
 	calls, err := d.servers.webhookCalls(ctx)
 	if err != nil {
@@ -116,19 +117,19 @@ func (d *demo) showPlainPod(ctx context.Context) error {
 	if others := calls["none"] - d.calls["none"]; others > 0 {
 		return fmt.Errorf("the webhook was called %d times for pods without annotations", others)
 	}
-	d.screen.say("    For these %d pods the API server called the webhook %d times, its metrics say: for %d producer, for %d "+
+	d.screen.Say("    For these %d pods the API server called the webhook %d times, its metrics say: for %d producer, for %d "+
 		"consumers,\n    and never for a pod without annotations.", len(d.samples), producers+consumers, producers, consumers)
 	return nil
 }
 
 // showRefusal shows how somebody learns of mistakes: all of them, at once, when the pod is created.
 func (d *demo) showRefusal(ctx context.Context) error {
-	d.screen.title("8. Mistakes are refused, all at once, with what is right")
+	d.screen.Title("8. Mistakes are refused, all at once, with what is right")
 	const misspelt = api.Prefix + "pyton-path"
 	annotations := map[string]string{api.Consume: "rules:/etc/rules", misspelt: "prepend"}
-	d.screen.say("    A pod with these annotations:\n")
+	d.screen.Say("    A pod with these annotations:\n")
 	for _, key := range []string{api.Consume, misspelt} {
-		d.screen.say("    %s: %s", key, d.screen.paint(red, annotations[key]))
+		d.screen.Say("    %s: %s", key, d.screen.Paint(screen.Red, annotations[key]))
 	}
 	err := d.client.Create(ctx, newPod("mistaken", annotations))
 	if err == nil {
@@ -137,7 +138,7 @@ func (d *demo) showRefusal(ctx context.Context) error {
 	if !apierrors.IsInvalid(err) {
 		return fmt.Errorf("a pod with these annotations was not called invalid: %w", err)
 	}
-	d.screen.say("\n    The API server's answer:\n")
-	d.screen.quote(err.Error())
+	d.screen.Say("\n    The API server's answer:\n")
+	d.screen.Quote(err.Error())
 	return nil
 }

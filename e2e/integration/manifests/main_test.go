@@ -4,11 +4,7 @@ package manifests_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -74,7 +70,7 @@ func playServiceAccountController(ctx context.Context, namespaces ...string) err
 
 // installAll does what the documentation says: cert-manager's kinds first, then the default overlay.
 func installAll(ctx context.Context) error {
-	definitions, err := certManagerDefinitions()
+	definitions, err := install.CertManagerDefinitions(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,22 +88,6 @@ func installAll(ctx context.Context) error {
 		return err
 	}
 	return playQuotaController(ctx)
-}
-
-// certManagerVersion is the one whose kinds the manifests are applied to.
-const certManagerVersion = "v1.21.2"
-
-// certManagerDefinitions is the directory of cert-manager's CustomResourceDefinitions, from its Go module: no release file has to be
-// fetched from elsewhere.
-func certManagerDefinitions() (string, error) {
-	command := exec.Command("go", "mod", "download", "-json", "github.com/cert-manager/cert-manager@"+certManagerVersion)
-	command.Dir = os.TempDir() // outside of a module: the answer does not depend on ours, and does not change it
-	output, err := command.Output()
-	var module struct{ Dir, Error string }
-	if parseErr := json.Unmarshal(output, &module); err != nil || parseErr != nil || module.Error != "" {
-		return "", fmt.Errorf("downloading cert-manager %s: %w: %s", certManagerVersion, errors.Join(err, parseErr), module.Error)
-	}
-	return filepath.Join(module.Dir, "deploy", "crds"), nil
 }
 
 // playQuotaController writes the status of quotas, which a part of Kubernetes that does not run here would do: without

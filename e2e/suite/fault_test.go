@@ -1,0 +1,186 @@
+package suite_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// The tests of this file disturb podshare itself, so none of them runs beside another one.
+
+func TestWithAllReplicasOfTheWebhookGoneOnlyAnnotatedPodsWait(t *testing.T) {
+	namespace := newNamespace(t)
+	scale(t, "podshare-webhook", 0)
+	t.Cleanup(func() { scaleBack(t, "podshare-webhook") })
+	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error {
+		err := api.Create(ctx, newPod(namespace, "annotated", map[string]string{"consume": "rules"}), client.DryRunAll)
+		if err == nil {
+			return fmt.Errorf("an annotated pod is accepted without the webhook")
+		}
+		if !strings.Contains(err.Error(), "pods.podshare.dev") {
+			return err
+		}
+		return nil
+	}))
+	plain := newPod(namespace, "plain", nil)
+	create(t, plain)
+	awaitReady(t, plain)
+
+	pod := newPod(namespace, "deployment", map[string]string{"consume": "rules"})
+	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
+	}})
+	awaitReplicaFailure(t, namespace)
+	scaleBack(t, "podshare-webhook")
+	// Its controller tries again unaided, after a growing time.
+	require.NoError(t, within(t.Context(), 2*limit, func(ctx context.Context) error {
+		var pods corev1.PodList
+		if err := api.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{"app": "deployment"}); err != nil {
+			return err
+		}
+		if len(pods.Items) == 0 {
+			return fmt.Errorf("the Deployment has no pod")
+		}
+		return isReady(ctx, &pods.Items[0])
+	}))
+}
+
+// awaitReplicaFailure waits until a ReplicaSet says why it has no pods.
+func awaitReplicaFailure(t *testing.T, namespace string) {
+	t.Helper()
+	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error {
+		var sets appsv1.ReplicaSetList
+		if err := api.List(ctx, &sets, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		for _, set := range sets.Items {
+			for _, condition := range set.Status.Conditions {
+				if condition.Type == appsv1.ReplicaSetReplicaFailure && strings.Contains(condition.Message, "pods.podshare.dev") {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("no ReplicaSet says that its pods are refused")
+	}))
+}
+
+func TestNoPodIsLostWhileTheWebhookRollsAndItsCertificateIsRenewed(t *testing.T) {
+	namespace := newNamespace(t)
+	done := make(chan error, 1)
+	go func() { done <- rollAndRenew(t.Context()) }()
+	const least = 1000
+	created, begun := 0, time.Now()
+	for rolling := true; rolling || created < least; created++ {
+		pod := newPod(namespace, fmt.Sprintf("pod-%d", created), map[string]string{"consume": "rules"}, func(pod *corev1.Pod) {
+			pod.Spec.NodeSelector = map[string]string{"podshare.dev/none": ""} // no node has to run it
+		})
+		require.NoError(t, api.Create(t.Context(), pod))
+		require.Equal(t, "true", pod.Labels["podshare.dev/injected"], "pod %d is not injected", created)
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			rolling = false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Logf("%d pods were created and injected in %s", created, time.Since(begun).Round(time.Second))
+}
+
+// rollAndRenew restarts the webhook, has its certificate issued anew, and restarts it with that one.
+func rollAndRenew(ctx context.Context) error {
+	before, err := certificate(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{
+		restartWebhook,
+		func(ctx context.Context) error { // cert-manager issues a certificate again whose Secret is gone
+			return api.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "podshare-webhook-tls"}})
+		},
+		func(ctx context.Context) error {
+			return within(ctx, limit, func(ctx context.Context) error {
+				now, err := certificate(ctx)
+				if err == nil && now == before {
+					err = fmt.Errorf("the certificate is still the old one")
+				}
+				return err
+			})
+		},
+		restartWebhook,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func certificate(ctx context.Context) (string, error) {
+	secret := &corev1.Secret{}
+	err := api.Get(ctx, client.ObjectKey{Namespace: system, Name: "podshare-webhook-tls"}, secret)
+	return string(secret.Data[corev1.TLSCertKey]), err
+}
+
+func TestANewLeaderMakesClaimsAfterTheOldOneIsKilled(t *testing.T) {
+	namespace := newNamespace(t)
+	var lease coordinationv1.Lease
+	require.NoError(t, api.Get(t.Context(), client.ObjectKey{Namespace: system, Name: "podshare-controller"}, &lease))
+	holder, _, _ := strings.Cut(*lease.Spec.HolderIdentity, "_")
+	leader := &corev1.Pod{}
+	leader.Namespace, leader.Name = system, holder
+	require.NoError(t, api.Delete(t.Context(), leader, client.GracePeriodSeconds(0)))
+	begun := time.Now()
+	create(t, newPod(namespace, "consumer", map[string]string{"consume": "rules", "readiness": "none"}))
+	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error {
+		_, err := getClaim(ctx, namespace, "rules")
+		return err
+	}))
+	took := time.Since(begun)
+	t.Logf("the claim of a new share was there %s after the leader was killed", took.Round(100*time.Millisecond))
+	assert.Less(t, took, 20*time.Second)
+	require.NoError(t, within(t.Context(), limit, allAvailable))
+}
+
+func scale(t *testing.T, name string, replicas int) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	deployment := &appsv1.Deployment{}
+	deployment.Namespace, deployment.Name = system, name
+	require.NoError(t, api.Patch(context.Background(), deployment, client.RawPatch(types.MergePatchType, patch)))
+	require.NoError(t, within(context.Background(), limit, func(ctx context.Context) error {
+		var pods corev1.PodList
+		err := api.List(ctx, &pods, client.InNamespace(system), client.MatchingLabels(deployment.Spec.Selector.MatchLabels))
+		if err == nil && len(pods.Items) > replicas {
+			err = fmt.Errorf("%s has %d pods", name, len(pods.Items))
+		}
+		return err
+	}))
+}
+
+func scaleBack(t *testing.T, name string) {
+	t.Helper()
+	scale(t, name, 2)
+	require.NoError(t, within(context.Background(), limit, allAvailable))
+}
+
+// restartWebhook does what `kubectl rollout restart` does, and waits for its end.
+func restartWebhook(ctx context.Context) error {
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
+		time.Now().Format(time.RFC3339Nano))
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "podshare-webhook"}}
+	if err := api.Patch(ctx, deployment, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
+		return err
+	}
+	return within(ctx, limit, allAvailable)
+}
