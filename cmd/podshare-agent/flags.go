@@ -65,8 +65,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.Uint64Var(&o.agent.MinFree.Inodes, "min-free-inodes", o.agent.MinFree.Inodes, "see --min-free-percent; a `number`")
 	flags.DurationVar(&o.agent.Interval, "interval", o.agent.Interval, "time between two looks at a share")
 	flags.DurationVar(&o.agent.Timeout, "timeout", o.agent.Timeout, "how long a look may take until the share counts as not answering")
-	flags.StringVar(&o.socket, "socket", "", "Unix socket where the watchdog answers: a `path`, or @name for an abstract one\n"+
-		"(default: @podshare-agent- and $"+podUID+")")
+	flags.StringVar(&o.socket, "socket", agent.Socket(), "abstract Unix socket where the watchdog answers; by default the container's own, a `@name`")
 	flags.IntVar(&o.port, "port", 0, "`number` of the port where the watchdog answers HTTP as well; 0 for none")
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -242,7 +243,7 @@ func TestItIsSmallInMemoryAndOnDisk(t *testing.T) {
 
 func TestCheckStartsAWatchdogWhereNoneRuns(t *testing.T) {
 	path, dir := program(t), mounttest.TmpFS(t, "size=2g")
-	socket := filepath.Join(t.TempDir(), "app.sock")
+	socket := fmt.Sprintf("@podshare-agent-test-%d-started", os.Getpid())
 	arguments := []string{"check", "--socket", socket, "--produce", "models:" + dir, "--same-user"}
 	t.Cleanup(func() {
 		for _, pid := range processesWith(t, socket) {
@@ -299,26 +300,62 @@ func processesWith(t *testing.T, argument string) []int {
 }
 
 func TestASecondWatchdogDoesNotTakeTheSocket(t *testing.T) {
-	for name, socket := range map[string]string{
-		"abstract": "@podshare-agent-test-taken", "a file": filepath.Join(t.TempDir(), "s.sock"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := program(t)
-			first := exec.Command(path, "run", "--consume", "rules:/", "--socket", socket)
-			require.NoError(t, first.Start())
-			t.Cleanup(func() {
-				_ = first.Process.Kill()
-				_ = first.Wait()
-			})
-			require.Eventually(t, func() bool {
-				_, stdout, _ := call(t, path, "check", "--socket", socket)
-				return stdout == "ready: rules\n"
-			}, limit, tick)
-			code, _, stderr := call(t, path, "run", "--consume", "rules:/", "--socket", socket)
-			assert.Equal(t, 1, code)
-			assert.Equal(t, "podshare-agent: "+socket+": another watchdog listens there\n", stderr)
+	w := startWatchdog(t, &syscall.SysProcAttr{}, "--consume", "rules:/")
+	code, _, stderr := call(t, w.path, "run", "--consume", "rules:/", "--socket", w.socket)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "podshare-agent: "+w.socket+": another watchdog listens there\n", stderr)
+	w.becomes(0, "ready: rules")
+}
+
+func TestItEndsOnSIGTERMAlsoWhenNobodyReadsItsLog(t *testing.T) {
+	var pipe [2]int
+	require.NoError(t, syscall.Pipe2(pipe[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK))
+	defer syscall.Close(pipe[0]) //nolint:errcheck // never read
+	var err error
+	for err == nil { // until it is full
+		_, err = syscall.Write(pipe[1], make([]byte, 4096))
+	}
+	require.ErrorIs(t, err, syscall.EAGAIN)
+	require.NoError(t, syscall.SetNonblock(pipe[1], false))
+	writer := os.NewFile(uintptr(pipe[1]), "pipe")
+	command := exec.Command(program(t), "run", "--consume", "rules:/none", "--socket", fmt.Sprintf("@podshare-agent-test-%d-mute", os.Getpid()))
+	command.Stderr = writer
+	require.NoError(t, command.Start())
+	writing := func() bool {
+		waits, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", command.Process.Pid))
+		return slices.ContainsFunc(waits, func(file string) bool {
+			where, _ := os.ReadFile(file)
+			return strings.Contains(string(where), "pipe_write")
 		})
 	}
+	// Until a thread writes and waits for a reader; not every kernel tells, but the first line is due after one second.
+	for end := time.Now().Add(3 * time.Second); !writing() && time.Now().Before(end); time.Sleep(tick) {
+	}
+	begun := time.Now()
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, command.Wait())
+	assert.Less(t, time.Since(begun), 2*time.Second)
+}
+
+func TestAWatchdogThatCannotStartIsHeardAndBuried(t *testing.T) {
+	path := program(t)
+	socket := fmt.Sprintf("@podshare-agent-test-%d-unborn", os.Getpid())
+	code, stdout, stderr := call(t, path, "check", "--socket", socket, "--consume", "rules:/", "--port", "1", "--interval", "1h")
+	if os.Getuid() == 0 && hasUser(10001) { // root may take any port
+		t.Cleanup(func() {
+			for _, pid := range processesWith(t, socket) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		})
+		taken, err := net.Listen("tcp", ":0")
+		require.NoError(t, err)
+		defer taken.Close() //nolint:errcheck // the test's end
+		port := fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)
+		code, stdout, stderr = call(t, path, "check", "--socket", socket+"2", "--consume", "rules:/", "--port", port)
+	}
+	assert.Equal(t, 1, code)
+	assert.Empty(t, stdout)
+	assert.Contains(t, stderr, "podshare-agent: the watchdog ended at once: listening on port ")
 }
 
 func TestInstall(t *testing.T) {
@@ -359,16 +396,19 @@ func TestMistakesInCallingIt(t *testing.T) {
 			[]string{"check", "--consume", "rules:/r", "--await", "models/x"}, 2,
 			`invalid value for flag --await: "models/x" must be a file on one of the shares (rules), such as "rules/pricing.py"; see podshare-agent check --help`,
 		},
-		"a word too many":         {[]string{"check", "now"}, 2, `unknown argument "now"; see podshare-agent check --help`},
-		"no time between looks":   {[]string{"run", "--consume", "rules:/r", "--interval", "0s"}, 2, "--interval 0s and --timeout 10s must be above 0; see podshare-agent run --help"},
-		"a port that is none":     {[]string{"run", "--consume", "rules:/r", "--port", "70000"}, 2, "--port 70000 must be from 0 to 65535; see podshare-agent run --help"},
-		"more than all":           {[]string{"run", "--min-free-percent", "101"}, 2, "--min-free-percent 101 must be from 0 to 100; see podshare-agent run --help"},
-		"nowhere to install":      {[]string{"install"}, 2, "--to is missing: the directory to install to; see podshare-agent install --help"},
-		"nobody to ask":           {[]string{"check", "--socket", "@podshare-none"}, 1, "the watchdog does not run: @podshare-none: connection refused"},
-		"nobody to ask at a file": {[]string{"check", "--socket", "/none/s"}, 1, "the watchdog does not run: /none/s: no such file or directory"},
+		"a word too many":       {[]string{"check", "now"}, 2, `unknown argument "now"; see podshare-agent check --help`},
+		"no time between looks": {[]string{"run", "--consume", "rules:/r", "--interval", "0s"}, 2, "--interval 0s and --timeout 10s must be above 0; see podshare-agent run --help"},
+		"a port that is none":   {[]string{"run", "--consume", "rules:/r", "--port", "70000"}, 2, "--port 70000 must be from 0 to 65535; see podshare-agent run --help"},
+		"more than all":         {[]string{"run", "--min-free-percent", "101"}, 2, "--min-free-percent 101 must be from 0 to 100; see podshare-agent run --help"},
+		"nowhere to install":    {[]string{"install"}, 2, "--to is missing: the directory to install to; see podshare-agent install --help"},
+		"nobody to ask":         {[]string{"check", "--socket", "@podshare-none"}, 1, "the watchdog does not run: @podshare-none: connection refused"},
+		"a socket that is a file": {
+			[]string{"check", "--socket", "/none/s"}, 1,
+			`asking the watchdog: the socket "/none/s" must be @ and a name of at most 106 characters`,
+		},
 		"a name that is too long": {
 			[]string{"check", "--socket", "@" + strings.Repeat("x", 107)}, 1,
-			`asking the watchdog: the socket "@` + strings.Repeat("x", 107) + `" must have 1 to 107 characters`,
+			`asking the watchdog: the socket "@` + strings.Repeat("x", 107) + `" must be @ and a name of at most 106 characters`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,17 +33,6 @@ const (
 	lastWrite = 50 * time.Millisecond
 )
 
-// podUID is the variable with the pod's UID, as the sidecar gets it. An abstract socket belongs to the network, and
-// that may be shared by all pods of a node.
-const podUID = "PODSHARE_POD_UID"
-
-func (o *options) address() string {
-	if o.socket != "" {
-		return o.socket
-	}
-	return "@podshare-agent-" + os.Getenv(podUID)
-}
-
 func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 	var o options
 	if done, err := o.parse("run", aboutRun, arguments, stdout); done || err != nil {
@@ -53,13 +42,14 @@ func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 		return 0, usageError{errors.New("nothing to watch: name a share with --consume or --produce; see podshare-agent run --help")}
 	}
 	debug.SetGCPercent(heapPercent)
-	runtime.GOMAXPROCS(1) // a processor of Go's more is memory more
+	runtime.GOMAXPROCS(1)          // a processor of Go's more is memory more
+	signal.Ignore(syscall.SIGPIPE) // check has gone, which started this and heard its first words
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	watchdog := agent.NewWatchdog(o.agent)
 	failed := make(chan error, 2)
 	for _, listen := range []func() (*os.File, error){
-		func() (*os.File, error) { return agent.ListenUnix(o.address()) },
+		func() (*os.File, error) { return agent.ListenUnix(o.socket) },
 		func() (*os.File, error) { return listenTCP(o.port) },
 	} {
 		listener, err := listen()
@@ -71,6 +61,23 @@ func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 		}
 	}
 	idle := watchdog.Start(ctx)
+	go keepJournal(ctx, watchdog, stderr)
+	select {
+	case err := <-failed:
+		if ctx.Err() == nil {
+			return exitFailure, err
+		}
+	case <-ctx.Done():
+	}
+	select { // a share that hangs is not waited for
+	case <-idle:
+	case <-time.After(lastWrite):
+	}
+	return exitOK, nil
+}
+
+// keepJournal tells what changes. Whoever reads it may stop reading, and nothing else waits for that.
+func keepJournal(ctx context.Context, watchdog *agent.Watchdog, stderr io.Writer) {
 	journal := agent.NewJournal(stderr)
 	ticker := time.NewTicker(pulse)
 	defer ticker.Stop()
@@ -78,14 +85,8 @@ func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 		select {
 		case <-ticker.C:
 			journal.Note(watchdog.Problems())
-		case err := <-failed:
-			return exitFailure, err
 		case <-ctx.Done():
-			select { // a share that hangs is not waited for
-			case <-idle:
-			case <-time.After(lastWrite):
-			}
-			return exitOK, nil
+			return
 		}
 	}
 }

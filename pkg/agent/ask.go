@@ -18,12 +18,12 @@ const answerTime = time.Second
 // ErrNoWatchdog says that nobody listens on the socket.
 var ErrNoWatchdog = errors.New("the watchdog does not run")
 
-// Ask returns the verdict of the watchdog that listens on a Unix socket: a path, or "@name" for an abstract one. The error
-// wraps ErrNoWatchdog where there is none.
+// Ask returns the verdict of the watchdog that listens on an abstract Unix socket, "@name". The error wraps ErrNoWatchdog
+// where there is none.
 func Ask(socket string) (line string, ready bool, err error) {
 	connection, err := dialUnix(socket)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+	case errors.Is(err, syscall.ECONNREFUSED):
 		return "", false, fmt.Errorf("%w: %w", ErrNoWatchdog, err)
 	case err != nil:
 		return "", false, fmt.Errorf("asking the watchdog: %w", err)

@@ -30,10 +30,10 @@ type examiner struct {
 
 // examine returns what is wrong with the share, nil when it is healthy.
 func (e *examiner) examine() error {
-	if err := e.mount.check(); err != nil {
+	if err := e.judge(e.mount.check()); err != nil {
 		return err
 	}
-	if err := e.list(); err != nil {
+	if err := e.judge(e.list()); err != nil {
 		return err
 	}
 	if e.share.Produced {
@@ -44,6 +44,14 @@ func (e *examiner) examine() error {
 	return e.await()
 }
 
+// judge leaves out what another user is not permitted: the pod's containers may be.
+func (e *examiner) judge(err error) error {
+	if !e.sameUser && errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
 // list reads the directory: what is cached of it would not tell that its server is gone, or that it was removed.
 func (e *examiner) list() error {
 	directory, err := os.Open(e.share.Path)
@@ -52,7 +60,7 @@ func (e *examiner) list() error {
 		err = errors.Join(ignore(err, io.EOF), directory.Close())
 	}
 	switch {
-	case err == nil, !e.sameUser && errors.Is(err, fs.ErrPermission):
+	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("the directory was removed")
@@ -64,7 +72,7 @@ func (e *examiner) list() error {
 func (e *examiner) examineWriting() error {
 	var usage syscall.Statfs_t
 	if err := syscall.Statfs(e.share.Path, &usage); err != nil {
-		return fmt.Errorf("does not tell its size: %w", err)
+		return e.judge(fmt.Errorf("does not tell its size: %w", err))
 	}
 	if usage.Flags&syscall.MS_RDONLY != 0 { // ST_RDONLY of statfs(2) has the same value
 		return fmt.Errorf("not writable: %w", syscall.EROFS)
@@ -87,8 +95,12 @@ func (e *examiner) examineWriting() error {
 func (e *examiner) write() error {
 	final := filepath.Join(e.share.Path, e.scratch)
 	draft := final + ".new"
-	// Exclusively: whatever has that name is not followed and not overwritten.
-	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := createNew(draft)
+	if errors.Is(err, fs.ErrExist) { // an earlier test could not remove it
+		if err = os.Remove(draft); err == nil {
+			file, err = createNew(draft)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -104,6 +116,11 @@ func (e *examiner) write() error {
 		return errors.Join(err, ignore(os.Remove(draft), fs.ErrNotExist))
 	}
 	return os.Remove(final)
+}
+
+// createNew makes a file: whatever has that name is not followed and not overwritten.
+func createNew(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // await looks for the files without which the share is not ready.

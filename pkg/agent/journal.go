@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Journal writes a line for each change: where the kubelet discards what a probe says, as it does with HTTP, this is
@@ -33,7 +35,7 @@ func (j *Journal) Note(problems []Problem) {
 		if !wasBad {
 			j.since[p.Share] = time.Now().Add(-p.For)
 		}
-		if known.What != p.What {
+		if withoutNumbers(known.What) != withoutNumbers(p.What) {
 			_, _ = fmt.Fprintln(j.out, p)
 		}
 	}
@@ -43,4 +45,14 @@ func (j *Journal) Note(problems []Problem) {
 		}
 	}
 	j.known = current
+}
+
+// withoutNumbers is what a problem is about: how full a share is changes with every file.
+func withoutNumbers(what string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '.' || unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, what)
 }

@@ -3,11 +3,13 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // mountinfo lists what is mounted where, as this process sees it (proc(5)). Reading it touches no mount.
@@ -24,8 +26,11 @@ type mountpoint struct {
 // check says that nothing is mounted there.
 func (m *mountpoint) check() error {
 	info, err := os.Stat(m.path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("nothing is mounted at %s: %w", m.path, reason(err))
+	case err != nil:
+		return fmt.Errorf("does not list: %w", reason(err))
 	}
 	if m.found != nil && os.SameFile(m.found, info) {
 		return nil

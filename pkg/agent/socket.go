@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,13 +13,40 @@ import (
 // Sockets, by the system's own calls: package net is a third of a program with it, resolver and all, and doubles what it
 // keeps in memory. A socket is an *os.File, which waits without a thread and has deadlines.
 
-// unixAddress is a path, or "@name" for an abstract address, which belongs to the network and is gone with its process.
-func unixAddress(address string) (*syscall.SockaddrUnix, error) {
-	const most = 107 // bytes that the system takes (unix(7))
-	if address == "" || len(address) > most {
-		return nil, fmt.Errorf("the socket %q must have 1 to %d characters", address, most)
+// Socket is the name of the watchdog's Unix socket in this container: the same for all processes that are in its file
+// system, and another one in every other container of the node. It is abstract, so that it needs no file, and is gone with its
+// process; such names belong to the network, which the containers of a pod, and the pods on a host's network, share.
+func Socket() string {
+	const prefix = "@podshare-agent"
+	namespace, err := os.Readlink("/proc/self/ns/mnt") // "mnt:[4026531841]"
+	if err != nil {
+		return prefix // a sandbox that does not tell has a network of its own
 	}
-	return &syscall.SockaddrUnix{Name: address}, nil
+	return prefix + "-" + strings.Trim(namespace, "mnt:[]")
+}
+
+// ErrTaken says that another watchdog listens on the socket.
+var ErrTaken = errors.New("another watchdog listens there")
+
+// ListenUnix listens on an abstract Unix socket, "@name". The error wraps ErrTaken where a watchdog is at work.
+func ListenUnix(name string) (*os.File, error) {
+	address, err := unixAddress(name)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listenOn(syscall.AF_UNIX, address, name)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: %w", name, ErrTaken)
+	}
+	return listener, err
+}
+
+func unixAddress(name string) (*syscall.SockaddrUnix, error) {
+	const most = 107 // bytes that the system takes (unix(7))
+	if len(name) > most || len(name) < 2 || name[0] != '@' {
+		return nil, fmt.Errorf("the socket %q must be @ and a name of at most %d characters", name, most-1)
+	}
+	return &syscall.SockaddrUnix{Name: name}, nil
 }
 
 func newSocket(family int) (int, error) {
@@ -93,7 +121,7 @@ func dialUnix(name string) (*os.File, error) {
 func ListenTCP(port int) (*os.File, error) {
 	name := fmt.Sprintf("port %d", port)
 	listener, err := listenOn(syscall.AF_INET6, &syscall.SockaddrInet6{Port: port}, name)
-	if err != nil && strings.Contains(err.Error(), syscall.EAFNOSUPPORT.Error()) {
+	if errors.Is(err, syscall.EAFNOSUPPORT) {
 		return listenOn(syscall.AF_INET, &syscall.SockaddrInet4{Port: port}, name)
 	}
 	return listener, err

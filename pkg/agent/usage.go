@@ -19,36 +19,37 @@ type MinFree struct {
 }
 
 // full says that a file system is full, "" when it is not. What it does not report is not judged: network file systems
-// and those that make inodes as they need them report 0 of 0.
+// and those that make inodes as they need them report 0 of 0, and some report more free than there is.
 func (m MinFree) full(fs *syscall.Statfs_t) string {
 	// Bavail is what an ordinary user may take. What is reserved for root counts neither as used nor as free, as in df.
-	block := uint64(fs.Frsize) //nolint:gosec // a block's size is above 0
-	used, free := (fs.Blocks-fs.Bfree)*block, fs.Bavail*block
-	if fs.Blocks > 0 && m.short(used, free, m.Bytes) {
+	// Floats, since an "unlimited" file system has more bytes than 64 bits hold.
+	block := float64(fs.Frsize)
+	used, free := float64(fs.Blocks-fs.Bfree)*block, float64(fs.Bavail)*block
+	if fs.Blocks > 0 && fs.Bfree <= fs.Blocks && m.short(used, free, m.Bytes) {
 		return fmt.Sprintf("%d%% full (%s of %s)", percent(used, used+free), bytes(used), bytes(used+free))
 	}
-	used, free = fs.Files-fs.Ffree, fs.Ffree
+	used, free = float64(fs.Files-fs.Ffree), float64(fs.Ffree)
 	if fs.Files > 0 && fs.Ffree <= fs.Files && m.short(used, free, m.Inodes) {
-		return fmt.Sprintf("%d%% of its inodes are used (%d of %d)", percent(used, used+free), used, used+free)
+		return fmt.Sprintf("%d%% of its inodes are used (%.0f of %.0f)", percent(used, used+free), used, used+free)
 	}
 	return ""
 }
 
-func (m MinFree) short(used, free, least uint64) bool {
-	return free < least && float64(free) < float64(m.Percent)/100*float64(used+free)
+func (m MinFree) short(used, free float64, least uint64) bool {
+	return free < float64(least) && free < float64(m.Percent)/100*(used+free)
 }
 
 // percent is 100 only when nothing is free.
-func percent(used, total uint64) int {
+func percent(used, total float64) int {
 	if used >= total {
 		return 100
 	}
-	return min(99, int(math.Round(100*float64(used)/float64(total))))
+	return min(99, int(math.Round(100*used/total)))
 }
 
 // bytes writes a number of bytes as Kubernetes does, with one digit behind the point below 100: "9.7Gi", "10Gi", "512Mi".
-func bytes(n uint64) string {
-	value, unit := float64(n), 0
+func bytes(value float64) string {
+	unit := 0
 	for value >= 1024 && unit < len(units)-1 {
 		value, unit = value/1024, unit+1
 	}

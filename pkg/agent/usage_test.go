@@ -37,6 +37,10 @@ func TestWhatIsFull(t *testing.T) {
 			least, syscall.Statfs_t{Frsize: gi, Blocks: 100, Bfree: 90, Bavail: 90, Files: 65536, Ffree: 100},
 			"99% of its inodes are used (65436 of 65536)",
 		},
+		"more free than there is": {least, syscall.Statfs_t{Frsize: 4096, Blocks: 10, Bfree: 11}, ""},
+		"more bytes than 64 bits count": {
+			least, syscall.Statfs_t{Frsize: 4096, Blocks: 1<<52 + 1000, Bfree: 1 << 52, Bavail: 1 << 52}, "",
+		},
 		"nothing is asked for": {MinFree{}, syscall.Statfs_t{Frsize: 4096, Blocks: 100, Files: 100}, ""},
 		"a number alone": {
 			MinFree{Percent: 100, Bytes: 50 * gi}, syscall.Statfs_t{Frsize: gi, Blocks: 100, Bfree: 49, Bavail: 49},
@@ -50,7 +54,7 @@ func TestWhatIsFull(t *testing.T) {
 }
 
 func TestBytes(t *testing.T) {
-	for n, want := range map[uint64]string{
+	for n, want := range map[float64]string{
 		0: "0", 1023: "1023", 1024: "1Ki", 1536: "1.5Ki", 10<<30 - 1: "10Gi", 512 << 20: "512Mi", 1<<63 + 1: "8Ei",
 	} {
 		assert.Equal(t, want, bytes(n))

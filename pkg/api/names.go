@@ -32,10 +32,10 @@ const (
 	AgentVolume = "podshare--agent"
 	// AgentDir is where it is mounted. No share can be mounted there.
 	AgentDir = "/run/podshare-agent"
+	// AgentProgram is the agent in its own image. No share can be mounted there either.
+	AgentProgram = "/podshare-agent"
 	// NoTokenVolume is the empty volume that takes the place of the service account's token in the sidecar.
 	NoTokenVolume = "podshare--no-token" //nolint:gosec // a name
-	// EnvPodUID tells the sidecar its pod's UID, by which its socket is known.
-	EnvPodUID = "PODSHARE_POD_UID"
 )
 
 // namePrefix begins the name of a share's claim and volume. With it, a share's name of MaxShareNameLength characters

@@ -95,7 +95,7 @@ agent:
 	require.Error(t, err)
 	const systemDirs = "/etc, /usr, /bin, /sbin, /lib, /lib32, /lib64, /libx32, /proc, /sys, /dev, " +
 		"/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount, " +
-		"/run/podshare-agent, /var/run/podshare-agent"
+		"/podshare-agent, /run/podshare-agent, /var/run/podshare-agent"
 	const path = `must be an absolute path of letters, digits and . _ - + @ between slashes, such as "/data/rules"`
 	assert.Equal(t, `config.yaml:1: apiVersion: "config.podshare.dev/v2" must be one of ["config.podshare.dev/v1alpha1"]
 config.yaml:3: mounts.root: "/etc/shares" lies in, or over, /etc: a share is mounted outside the system's directories (`+systemDirs+`)

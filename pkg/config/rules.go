@@ -27,7 +27,7 @@ var pathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]{1,255})+$`)
 var systemDirs = []string{
 	"/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sys", "/dev",
 	"/run/secrets/kubernetes.io/serviceaccount", "/var/run/secrets/kubernetes.io/serviceaccount",
-	api.AgentDir, "/var" + api.AgentDir,
+	api.AgentProgram, api.AgentDir, "/var" + api.AgentDir,
 }
 
 // CheckMountPath says whether a share can be mounted at a path. Kubernetes itself only asks that it is not empty.

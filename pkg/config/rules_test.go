@@ -38,6 +38,7 @@ func TestCheckMountPath(t *testing.T) {
 		"/lib64/x":                     "lies in, or over, /lib64",
 		"/proc/self/root/data":         "lies in, or over, /proc",
 		"/dev/shm":                     "lies in, or over, /dev",
+		"/podshare-agent/x":            "lies in, or over, /podshare-agent",
 		"/run/podshare-agent/x":        "lies in, or over, /run/podshare-agent",
 		"/run":                         "lies in, or over, /run/secrets/kubernetes.io/serviceaccount",
 		"/var":                         "lies in, or over, /var/run/secrets/kubernetes.io/serviceaccount",

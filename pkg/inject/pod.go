@@ -27,7 +27,7 @@ type pod struct {
 		HostNetwork     bool         `json:"hostNetwork"`
 		AutomountToken  *bool        `json:"automountServiceAccountToken"`
 		SecurityContext podSecurity  `json:"securityContext"`
-		Resources       *struct{}    `json:"resources"`
+		Resources       resources    `json:"resources"`
 		Volumes         []volume     `json:"volumes"`
 		InitContainers  []*container `json:"initContainers"`
 		Containers      []*container `json:"containers"`

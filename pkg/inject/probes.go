@@ -37,9 +37,9 @@ func (i *injection) addProbes() (checked bool) {
 
 // addProbe makes a container check its shares as the user that it is, so that permissions are judged in any case.
 func (i *injection) addProbe(c *container) {
-	i.addMount(c, mount{Name: api.AgentVolume, MountPath: api.AgentDir}, i.agentConflict)
-	check := []string{installedAgent, "check", "--socket=" + api.AgentDir + "/" + c.Name + ".sock"}
-	check = append(check, i.watchArguments(true)...)
+	// Read-only: what one container could replace, the others would run.
+	i.addMount(c, mount{Name: api.AgentVolume, MountPath: api.AgentDir, ReadOnly: true}, func(detail string) { i.agentConflict("%s", detail) })
+	check := append([]string{installedAgent, "check"}, i.watchArguments(true)...)
 	switch {
 	case c.ReadinessProbe == nil:
 		want := newProbe()

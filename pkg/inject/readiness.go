@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/share"
@@ -13,7 +14,7 @@ import (
 // addReadiness makes the pod's readiness depend on its shares. Nothing that it adds touches a share in the kubelet's probe:
 // that would hang with the mount, and what hangs there cannot be killed.
 func (i *injection) addReadiness() {
-	if len(i.taking) == 0 {
+	if len(i.taking) == 0 || !i.agentNameIsFree() {
 		return
 	}
 	checked := true
@@ -38,7 +39,6 @@ type agentContainer struct {
 	RestartPolicy   string          `json:"restartPolicy,omitempty"`
 	Command         []string        `json:"command"`
 	Args            []string        `json:"args"`
-	Env             []any           `json:"env,omitempty"`
 	ReadinessProbe  *probe          `json:"readinessProbe,omitempty"`
 	Resources       *resources      `json:"resources,omitempty"`
 	SecurityContext securityContext `json:"securityContext"`
@@ -86,7 +86,7 @@ func (i *injection) newAgent() *agentContainer {
 		Name:            api.AgentContainer,
 		Image:           i.config.Agent.Image,
 		ImagePullPolicy: i.config.Agent.ImagePullPolicy,
-		Command:         []string{agentProgram},
+		Command:         []string{api.AgentProgram},
 		Resources:       i.agentResources(),
 	}
 	c.SecurityContext.Capabilities.Drop = []string{"ALL"}
@@ -96,9 +96,6 @@ func (i *injection) newAgent() *agentContainer {
 	c.SecurityContext.identity = i.identity().identity
 	return c
 }
-
-// agentProgram is the agent in its own image.
-const agentProgram = "/podshare-agent"
 
 // watchArguments tell the agent what to watch. sameUser says that it has the user and group of those who use the shares.
 func (i *injection) watchArguments(sameUser bool) []string {
@@ -124,26 +121,51 @@ func (i *injection) watchArguments(sameUser bool) []string {
 	return arguments
 }
 
+// agentNameIsFree says that no container of somebody else's has the agent's name: in any mode, since what is done to pods
+// goes by it.
+func (i *injection) agentNameIsFree() bool {
+	for _, c := range i.pod.Spec.Containers {
+		if c.Name == api.AgentContainer {
+			i.refuseAgent("%q is the name of podshare's own init container; one of spec.containers has it: rename that", c.Name)
+			return false
+		}
+	}
+	want, there := i.config.Agent.Image, i.pod.agent
+	if there == nil || imageName(there.Image) == imageName(want) {
+		return true
+	}
+	i.refuseAgent("container %q is podshare's own, with image %s; the pod has one of that name with image %s: remove or rename it",
+		there.Name, quoteEnd(want), quoteEnd(there.Image))
+	return false
+}
+
+// imageName is the last part of an image's name. Other webhooks put a mirror in the place of a registry and a digest in the place
+// of a tag, and a pod may have been injected by another version.
+func imageName(reference string) string {
+	name, _, _ := strings.Cut(path.Base(reference), "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// quoteEnd shows the end of a long text: that of an image tells more than its registry.
+func quoteEnd(text string) string {
+	const most = 60
+	if runes := []rune(text); len(runes) > most {
+		text = "…" + string(runes[len(runes)-most:])
+	}
+	return share.Quote(text)
+}
+
 // putAgent adds the container, or the parts that one from an earlier injection lacks: other webhooks may have come between.
 func (i *injection) putAgent(want *agentContainer) {
 	there := i.pod.agent
-	for _, c := range i.pod.Spec.Containers {
-		if c.Name == want.Name {
-			i.agentConflict(fmt.Sprintf("needs the name %q for an init container; one of spec.containers has it: rename that", want.Name))
-			return
-		}
-	}
-	switch {
-	case there == nil:
+	if there == nil {
 		i.append(&i.pod.initContainers, want)
 		return
-	case path.Base(there.Image) != path.Base(want.Image): // a webhook may put a mirror in the registry's place
-		i.agentConflict(fmt.Sprintf("needs container %q with image %s; the pod has one of that name with image %s: remove or rename it",
-			want.Name, share.Quote(want.Image), share.Quote(there.Image)))
-		return
-	case len(there.Args) == 0 || there.Args[0] != want.Args[0]:
-		i.agentConflict(fmt.Sprintf("needs container %q with arguments %q; the pod has one of that name with arguments %s: "+
-			"remove or rename it", want.Name, want.Args, enumerate(there.Args)))
+	}
+	if len(there.Args) == 0 || there.Args[0] != want.Args[0] {
+		i.agentConflict("container %q is podshare's own, and begins its arguments with %q; the pod has one of that name with "+
+			"arguments %s: remove or rename it", want.Name, want.Args[0], enumerate(there.Args))
 		return
 	}
 	if want.RestartPolicy != "" && there.RestartPolicy != want.RestartPolicy { // it would be waited for, for ever
@@ -152,17 +174,39 @@ func (i *injection) putAgent(want *agentContainer) {
 	if !slices.Equal(there.Args, want.Args) {
 		i.set(there.path+"/args", want.Args)
 	}
-	if there.ReadinessProbe == nil && want.ReadinessProbe != nil {
+	if want.ReadinessProbe != nil && !there.ReadinessProbe.asks(want.ReadinessProbe) {
 		i.set(there.path+"/readinessProbe", want.ReadinessProbe)
 	}
+	if want.Resources != nil && !there.Resources.any() {
+		i.set(there.path+"/resources", want.Resources)
+	}
 	for _, m := range want.VolumeMounts {
-		i.addMount(there, m, i.agentConflict)
+		i.addMount(there, m, func(detail string) { i.agentConflict("%s", detail) })
 	}
 }
 
-// agentConflict is something in the pod that keeps the agent out.
-func (i *injection) agentConflict(detail string) {
-	i.mistakes = append(i.mistakes, share.Invalid(api.Readiness, string(i.request.Readiness), detail))
+// asks says whether a probe asks the agent in the way that another one does. What podshare does not know, as a mesh that has put
+// itself in between, is left alone.
+func (p *probe) asks(other *probe) bool {
+	switch {
+	case p == nil:
+		return false
+	case p.Exec != nil && slices.Equal(p.Exec.Command, sidecarCheck):
+		return other.Exec != nil
+	case p.HTTPGet != nil && p.HTTPGet.Path == readyPath:
+		return other.HTTPGet != nil && fmt.Sprint(p.HTTPGet.Port) == fmt.Sprint(other.HTTPGet.Port)
+	default:
+		return true
+	}
+}
+
+// agentConflict is something in the pod that keeps the agent out, which the pod can do without.
+func (i *injection) agentConflict(format string, arguments ...any) {
+	i.refuseAgent(format+", or set "+api.Readiness+" to "+string(api.ReadinessNone), arguments...)
+}
+
+func (i *injection) refuseAgent(format string, arguments ...any) {
+	i.mistakes = append(i.mistakes, share.Invalid(api.Readiness, string(i.request.Readiness), fmt.Sprintf(format, arguments...)))
 }
 
 // addVolume adds a volume of podshare's own, unless it is there.
@@ -171,6 +215,6 @@ func (i *injection) addVolume(name, source string, value map[string]any, right f
 	case there == nil:
 		i.append(&i.pod.volumes, map[string]any{"name": name, source: value})
 	case !right(there):
-		i.agentConflict(fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there))
+		i.agentConflict("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there)
 	}
 }

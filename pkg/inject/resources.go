@@ -15,6 +15,9 @@ type resources struct {
 	Limits   amounts `json:"limits,omitempty"`
 }
 
+// any says whether there is an amount of anything.
+func (r *resources) any() bool { return len(r.Requests)+len(r.Limits) > 0 }
+
 type amounts map[string]amount
 
 // amount is a quantity as it is written; in JSON a string or a number.
@@ -32,7 +35,7 @@ func (i *injection) agentResources() *resources {
 	agent := i.config.Agent
 	requests, limits := amountsOf(agent.Requests), amountsOf(agent.Limits)
 	switch {
-	case i.pod.Spec.Resources != nil: // the pod's own resources decide; what a container asks for has to fit into them
+	case i.pod.Spec.Resources.any(): // the pod's own resources decide; what a container asks for has to fit into them
 		return nil
 	case !i.anyContainer(asksForSomething):
 		return nil

@@ -15,16 +15,13 @@ func (i *injection) addSidecar() {
 	c := i.newAgent()
 	c.RestartPolicy = "Always"
 	c.Args = append([]string{"run"}, i.watchArguments(i.identity().judged)...)
-	c.Env = []any{map[string]any{
-		"name": api.EnvPodUID, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": "metadata.uid"}},
-	}}
 	c.ReadinessProbe = newProbe()
 	// Pods on the host's network would have to share the port with each other.
 	if i.config.Agent.Probe == config.ProbeHTTPGet && !i.pod.Spec.HostNetwork {
 		c.Args = append(c.Args, "--port="+strconv.Itoa(i.config.Agent.Port))
-		c.ReadinessProbe.HTTPGet = &httpGetAction{Path: "/readyz", Port: i.config.Agent.Port}
+		c.ReadinessProbe.HTTPGet = &httpGetAction{Path: readyPath, Port: i.config.Agent.Port}
 	} else {
-		c.ReadinessProbe.Exec = &execAction{Command: []string{agentProgram, "check"}}
+		c.ReadinessProbe.Exec = &execAction{Command: sidecarCheck}
 	}
 	for _, s := range i.request.Shares {
 		c.VolumeMounts = append(c.VolumeMounts, shareMount(s))
@@ -32,6 +29,11 @@ func (i *injection) addSidecar() {
 	i.keepTokenOut(c)
 	i.putAgent(c)
 }
+
+// How the kubelet asks the sidecar.
+var sidecarCheck = []string{api.AgentProgram, "check"}
+
+const readyPath = "/readyz"
 
 // tokenDir is where the API server mounts the service account's token in every container that mounts nothing else there
 // (k8s.io/kubernetes, plugin/pkg/admission/serviceaccount).
@@ -59,7 +61,8 @@ type agentIdentity struct {
 
 // identity is the user and group of the containers that take part, where the pod says them, the same for all, and other than
 // root: the sidecar never is root. The group may be said by fsGroup, which is about volumes. Where the pod does not say the
-// user, it is the image's, which is not root either.
+// user, it is the image's, which is not root either. A sidecar that is there stays who it is: another webhook may have
+// given the containers another user since.
 func (i *injection) identity() agentIdentity {
 	if len(i.taking) == 0 {
 		return agentIdentity{}
@@ -70,18 +73,21 @@ func (i *injection) identity() agentIdentity {
 	}
 	first := of(i.taking[0])
 	same := !slices.ContainsFunc(i.taking, func(c *container) bool {
-		who := of(c)
-		return !equal(who.RunAsUser, first.RunAsUser) || !equal(who.RunAsGroup, first.RunAsGroup)
+		return !is(of(c), first)
 	})
 	const root, nobody = 0, 65532 // the user of the agent's image
 	switch {
 	case same && first.RunAsUser != nil && *first.RunAsUser != root:
-		return agentIdentity{first, first.RunAsGroup != nil || pod.FSGroup != nil}
+		return agentIdentity{first, (first.RunAsGroup != nil || pod.FSGroup != nil) && (i.pod.agent == nil || is(of(i.pod.agent), first))}
 	case pod.RunAsUser != nil && *pod.RunAsUser == root:
 		return agentIdentity{identity: identity{new(int64(nobody)), new(int64(nobody))}}
 	default:
 		return agentIdentity{}
 	}
+}
+
+func is(a, b identity) bool {
+	return equal(a.RunAsUser, b.RunAsUser) && equal(a.RunAsGroup, b.RunAsGroup)
 }
 
 func equal[T comparable](a, b *T) bool { return a == b || (a != nil && b != nil && *a == *b) }

@@ -88,7 +88,7 @@ const (
 	bakedIn  = `must be what the image sets PYTHONPATH to: absolute paths, colon separated, such as "/app:/app/lib"`
 	sysRule  = `a share is mounted outside the system's directories (/etc, /usr, /bin, /sbin, /lib, /lib32, /lib64, /libx32, /proc, /sys, /dev, ` +
 		`/run/secrets/kubernetes.io/serviceaccount, /var/run/secrets/kubernetes.io/serviceaccount, ` +
-		`/run/podshare-agent, /var/run/podshare-agent)`
+		`/podshare-agent, /run/podshare-agent, /var/run/podshare-agent)`
 )
 
 func TestMistakes(t *testing.T) {
