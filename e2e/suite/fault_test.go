@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -77,11 +78,34 @@ func awaitReplicaFailure(t *testing.T, namespace string) {
 
 func TestNoPodIsLostWhileTheWebhookRollsAndItsCertificateIsRenewed(t *testing.T) {
 	namespace := newNamespace(t)
+	createWhile(t, namespace, 1000, rollAndRenew)
+}
+
+func TestNoPodIsLostWhileANodeIsDrained(t *testing.T) {
+	namespace := newNamespace(t)
+	workers := schedulable(t)
+	if len(workers) < 2 {
+		t.Skip("the cluster has one node that takes pods: nothing can move")
+	}
+	webhook := podsOf(t, "webhook")
+	node := webhook[0].Spec.NodeName
+	setUnschedulable(t, node, true)
+	t.Cleanup(func() { setUnschedulable(t, node, false) })
+	createWhile(t, namespace, 300, func(ctx context.Context) error { return drain(ctx, node) })
+	for _, component := range []string{"webhook", "controller"} {
+		for _, pod := range podsOf(t, component) {
+			assert.NotEqual(t, node, pod.Spec.NodeName, pod.Name)
+		}
+	}
+}
+
+// createWhile creates pods for as long as something goes on, and at least as many: each has to be injected.
+func createWhile(t *testing.T, namespace string, least int, disturb func(context.Context) error) {
+	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- rollAndRenew(t.Context()) }()
-	const least = 1000
+	go func() { done <- disturb(t.Context()) }()
 	created, begun := 0, time.Now()
-	for rolling := true; rolling || created < least; created++ {
+	for disturbed := true; disturbed || created < least; created++ {
 		pod := newPod(namespace, fmt.Sprintf("pod-%d", created), map[string]string{"consume": "rules"}, func(pod *corev1.Pod) {
 			pod.Spec.NodeSelector = map[string]string{"podshare.dev/none": ""} // no node has to run it
 		})
@@ -90,11 +114,58 @@ func TestNoPodIsLostWhileTheWebhookRollsAndItsCertificateIsRenewed(t *testing.T)
 		select {
 		case err := <-done:
 			require.NoError(t, err)
-			rolling = false
+			disturbed = false
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	t.Logf("%d pods were created and injected in %s", created, time.Since(begun).Round(time.Second))
+}
+
+// drain evicts podshare's pods from a node, as `kubectl drain` does, and waits until others have taken their place.
+func drain(ctx context.Context, node string) error {
+	var pods corev1.PodList
+	if err := api.List(ctx, &pods, client.InNamespace(system)); err != nil {
+		return err
+	}
+	for _, pod := range pods.Items {
+		if pod.Spec.NodeName != node {
+			continue
+		}
+		err := within(ctx, limit, func(ctx context.Context) error { // a disruption budget may ask to wait
+			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
+			return client.IgnoreNotFound(nodes.PolicyV1().Evictions(pod.Namespace).Evict(ctx, eviction))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return within(ctx, limit, func(ctx context.Context) error {
+		var left corev1.PodList
+		if err := api.List(ctx, &left, client.InNamespace(system)); err != nil {
+			return err
+		}
+		for _, pod := range left.Items {
+			if pod.Spec.NodeName == node {
+				return fmt.Errorf("pod %s is still on node %s", pod.Name, node)
+			}
+		}
+		return allAvailable(ctx)
+	})
+}
+
+func podsOf(t *testing.T, component string) []corev1.Pod {
+	t.Helper()
+	var list corev1.PodList
+	require.NoError(t, api.List(t.Context(), &list, client.InNamespace(system), client.MatchingLabels{"app.kubernetes.io/component": component}))
+	require.NotEmpty(t, list.Items)
+	return list.Items
+}
+
+func setUnschedulable(t *testing.T, name string, unschedulable bool) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	patch := fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, unschedulable)
+	require.NoError(t, api.Patch(context.Background(), node, client.RawPatch(types.MergePatchType, patch)))
 }
 
 // rollAndRenew restarts the webhook, has its certificate issued anew, and restarts it with that one.
@@ -174,11 +245,13 @@ func scaleBack(t *testing.T, name string) {
 	require.NoError(t, within(context.Background(), limit, allAvailable))
 }
 
-// restartWebhook does what `kubectl rollout restart` does, and waits for its end.
-func restartWebhook(ctx context.Context) error {
+func restartWebhook(ctx context.Context) error { return restart(ctx, "podshare-webhook") }
+
+// restart does what `kubectl rollout restart` does, and waits for its end.
+func restart(ctx context.Context, name string) error {
 	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
 		time.Now().Format(time.RFC3339Nano))
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "podshare-webhook"}}
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: name}}
 	if err := api.Patch(ctx, deployment, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
 		return err
 	}

@@ -149,8 +149,13 @@ func awaitEvent(t *testing.T, object client.Object, pattern string) {
 	require.NoError(t, err, "they are:\n%s", strings.Join(told, "\n"))
 }
 
-// execute runs a Python program in a container, with the environment that the container has.
-func execute(t *testing.T, pod *corev1.Pod, container, program string) (output string, err error) {
+// must runs a Python program in the container app, with the environment that it has, and returns what it prints.
+func must(t *testing.T, pod *corev1.Pod, program string) string {
+	t.Helper()
+	return mustIn(t, pod, "app", program)
+}
+
+func mustIn(t *testing.T, pod *corev1.Pod, container, program string) string {
 	t.Helper()
 	request := nodes.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
@@ -158,19 +163,12 @@ func execute(t *testing.T, pod *corev1.Pod, container, program string) (output s
 		}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(access, "GET", request.URL().String())
 	require.NoError(t, err)
-	var out bytes.Buffer
+	var stdout, stderr bytes.Buffer // two, since both are written at a time
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &out})
-	return strings.TrimSpace(out.String()), err
-}
-
-// must is execute for a program that has to succeed.
-func must(t *testing.T, pod *corev1.Pod, program string) string {
-	t.Helper()
-	output, err := execute(t, pod, "app", program)
-	require.NoError(t, err, output)
-	return output
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
+	require.NoError(t, err, stderr.String())
+	return strings.TrimSpace(stdout.String())
 }
 
 // publish makes a producer write a module with one number, as a careful one does.

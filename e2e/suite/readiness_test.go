@@ -28,7 +28,7 @@ func TestAPodIsReadyWhenWhatItAwaitsIsThere(t *testing.T) {
 	}
 	publish(t, producer, "rules", 1)
 	awaitReady(t, waiting...)
-	must(t, producer, "import os; os.remove('/podshare/rules/pricing.py')")
+	must(t, producer, "import pathlib; pathlib.Path('/podshare/rules/pricing.py').unlink(missing_ok=True)")
 	for _, pod := range waiting {
 		awaitUnready(t, pod)
 	}
