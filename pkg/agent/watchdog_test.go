@@ -282,26 +282,6 @@ func TestTheWriteTestLeavesNothingBehindAndTouchesNothing(t *testing.T) {
 	assert.Equal(t, "x = 1\n", string(content))
 }
 
-func TestAWriteTestThatCouldNotCleanUpDoesNotStandInTheWayOfTheNext(t *testing.T) {
-	source := mounttest.TmpFS(t, "size=2g")
-	dir := mounttest.Bind(t, source)
-	w := watch(t, produced(dir), often)
-	w.becomes("ready: rules")
-	leftover := ""
-	require.Eventually(t, func() bool { // stop it between two steps of the test
-		drafts, err := filepath.Glob(filepath.Join(source, ".podshare-agent-*.new"))
-		if err == nil && len(drafts) > 0 {
-			mounttest.SetReadOnly(t, dir, true)
-			leftover = drafts[0]
-		}
-		return leftover != ""
-	}, limit, time.Microsecond)
-	w.becomes("share rules: not writable: read-only file system")
-	require.NoError(t, os.WriteFile(leftover, nil, 0o600)) // in case that it was a little faster
-	mounttest.SetReadOnly(t, dir, false)
-	w.becomes("ready: rules")
-}
-
 func TestWithoutTheContainersUserNothingIsWrittenAndFullIsStillFull(t *testing.T) {
 	dir := mounttest.TmpFS(t, "size=1m")
 	other := func(o *agent.Options) { o.SameUser = false }
