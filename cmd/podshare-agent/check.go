@@ -65,6 +65,9 @@ func startAndAsk(socket string, arguments []string) (line string, ready bool, er
 		var status syscall.WaitStatus
 		// One that ended is buried here: process 1 of a container may not do it.
 		if pid, _ := syscall.Wait4(process.Pid, &status, syscall.WNOHANG, nil); pid == process.Pid {
+			if line, ready, err = agent.Ask(socket); !errors.Is(err, agent.ErrNoWatchdog) {
+				return line, ready, err // another check's was faster
+			}
 			said, _ := io.ReadAll(words)
 			return "", false, fmt.Errorf("the watchdog ended at once: %s", strings.TrimPrefix(strings.TrimSpace(string(said)), "podshare-agent: "))
 		}

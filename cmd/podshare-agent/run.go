@@ -47,28 +47,16 @@ func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	watchdog := agent.NewWatchdog(o.agent)
-	failed := make(chan error, 2)
-	for _, listen := range []func() (*os.File, error){
-		func() (*os.File, error) { return agent.ListenUnix(o.socket) },
-		func() (*os.File, error) { return listenTCP(o.port) },
-	} {
-		listener, err := listen()
-		if err != nil {
-			return exitFailure, err
-		}
-		if listener != nil {
-			go func() { failed <- watchdog.Serve(ctx, listener) }()
-		}
+	listeners, err := o.listen()
+	if err != nil {
+		return exitFailure, err
+	}
+	for _, listener := range listeners {
+		go watchdog.Serve(ctx, listener)
 	}
 	idle := watchdog.Start(ctx)
 	go keepJournal(ctx, watchdog, stderr)
-	select {
-	case err := <-failed:
-		if ctx.Err() == nil {
-			return exitFailure, err
-		}
-	case <-ctx.Done():
-	}
+	<-ctx.Done()
 	select { // a share that hangs is not waited for
 	case <-idle:
 	case <-time.After(lastWrite):
@@ -91,9 +79,15 @@ func keepJournal(ctx context.Context, watchdog *agent.Watchdog, stderr io.Writer
 	}
 }
 
-func listenTCP(port int) (*os.File, error) {
-	if port == 0 {
-		return nil, nil
+// listen takes the port, when there is to be one, and then the socket: who finds that finds a watchdog that works.
+func (o *options) listen() (listeners []*os.File, err error) {
+	if o.port != 0 {
+		port, err := agent.ListenTCP(o.port)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, port)
 	}
-	return agent.ListenTCP(port)
+	socket, err := agent.ListenUnix(o.socket)
+	return append(listeners, socket), err
 }

@@ -25,11 +25,11 @@ const (
 )
 
 // Serve answers each HTTP request on the listener with the watchdog's verdict, one line: 200 when the pod's shares are
-// ready, 503 and what is wrong when not. It ends when the context does.
+// ready, 503 and what is wrong when not. It ends when the context does, and closes the listener.
 //
 // It speaks the few words of HTTP/1.1 that the kubelet's probe needs: net/http would more than double the program that every node
 // pulls.
-func (w *Watchdog) Serve(ctx context.Context, listener *os.File) error {
+func (w *Watchdog) Serve(ctx context.Context, listener *os.File) {
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	places := make(chan struct{}, maxQuestions)
@@ -37,7 +37,7 @@ func (w *Watchdog) Serve(ctx context.Context, listener *os.File) error {
 		connection, err := accept(listener)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return
 		case err != nil: // out of files, or the peer has gone: neither is for ever
 			time.Sleep(10 * time.Millisecond)
 			continue
@@ -75,7 +75,7 @@ func (w *Watchdog) answer(connection *os.File) {
 	}
 }
 
-// readHead reads the lines of a request or an answer up to the empty one. What follows is left unread.
+// readHead reads the lines of a request up to the empty one. What follows is left unread.
 func readHead(from io.Reader) (lines []string, err error) {
 	reader := bufio.NewReaderSize(io.LimitReader(from, maxQuestion), 512)
 	for {

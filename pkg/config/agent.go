@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"regexp"
-
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // The fields of the section agent.
@@ -37,9 +35,13 @@ func takePort(c *Config, v string) (err error) {
 }
 
 func takeCPU(of func(*Agent) *Resources) func(*Config, string) error {
-	return func(c *Config, v string) (err error) {
-		of(&c.Agent).CPU, err = takeQuantity(v, `must be an amount of CPU time above 0, such as "10m" or "0.5"`)
-		return err
+	return func(c *Config, v string) error {
+		quantity, err := ParseQuantity(v)
+		if err != nil || quantity.Sign() <= 0 {
+			return errors.New(`must be an amount of CPU time above 0, such as "10m" or "0.5"`)
+		}
+		of(&c.Agent).CPU = quantity
+		return nil
 	}
 }
 
@@ -48,14 +50,6 @@ func takeMemory(of func(*Agent) *Resources) func(*Config, string) error {
 		of(&c.Agent).Memory, err = ParseSize(v)
 		return err
 	}
-}
-
-func takeQuantity(v, allowed string) (resource.Quantity, error) {
-	quantity, err := ParseQuantity(v)
-	if err != nil || quantity.Sign() <= 0 {
-		return resource.Quantity{}, errors.New(allowed)
-	}
-	return quantity, nil
 }
 
 func takeMinFreePercent(c *Config, v string) (err error) {

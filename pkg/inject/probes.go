@@ -7,7 +7,7 @@ import (
 )
 
 // installedAgent is the agent in a container of the user's.
-const installedAgent = api.AgentDir + "/podshare-agent"
+const installedAgent = api.AgentDir + api.AgentProgram
 
 // addProbes gives each container that takes part a readinessProbe that runs the agent in it, unless it has one. An init
 // container installs the agent. It reports whether any container is checked.
@@ -38,7 +38,7 @@ func (i *injection) addProbes() (checked bool) {
 // addProbe makes a container check its shares as the user that it is, so that permissions are judged in any case.
 func (i *injection) addProbe(c *container) {
 	// Read-only: what one container could replace, the others would run.
-	i.addMount(c, mount{Name: api.AgentVolume, MountPath: api.AgentDir, ReadOnly: true}, func(detail string) { i.agentConflict("%s", detail) })
+	i.addMount(c, mount{Name: api.AgentVolume, MountPath: api.AgentDir, ReadOnly: true}, i.agentConflict)
 	check := append([]string{installedAgent, "check"}, i.watchArguments(true)...)
 	switch {
 	case c.ReadinessProbe == nil:

@@ -126,7 +126,7 @@ func (i *injection) watchArguments(sameUser bool) []string {
 func (i *injection) agentNameIsFree() bool {
 	for _, c := range i.pod.Spec.Containers {
 		if c.Name == api.AgentContainer {
-			i.refuseAgent("%q is the name of podshare's own init container; one of spec.containers has it: rename that", c.Name)
+			i.refuseAgent(fmt.Sprintf("%q is the name of podshare's own init container; one of spec.containers has it: rename that", c.Name))
 			return false
 		}
 	}
@@ -134,8 +134,8 @@ func (i *injection) agentNameIsFree() bool {
 	if there == nil || imageName(there.Image) == imageName(want) {
 		return true
 	}
-	i.refuseAgent("container %q is podshare's own, with image %s; the pod has one of that name with image %s: remove or rename it",
-		there.Name, quoteEnd(want), quoteEnd(there.Image))
+	i.refuseAgent(fmt.Sprintf("container %q is podshare's own, with image %s; the pod has one of that name with image %s: remove or rename it",
+		there.Name, quoteEnd(want), quoteEnd(there.Image)))
 	return false
 }
 
@@ -164,8 +164,8 @@ func (i *injection) putAgent(want *agentContainer) {
 		return
 	}
 	if len(there.Args) == 0 || there.Args[0] != want.Args[0] {
-		i.agentConflict("container %q is podshare's own, and begins its arguments with %q; the pod has one of that name with "+
-			"arguments %s: remove or rename it", want.Name, want.Args[0], enumerate(there.Args))
+		i.agentConflict(fmt.Sprintf("container %q is podshare's own, and begins its arguments with %q; the pod has one of that name "+
+			"with arguments %s: remove or rename it", want.Name, want.Args[0], enumerate(there.Args)))
 		return
 	}
 	if want.RestartPolicy != "" && there.RestartPolicy != want.RestartPolicy { // it would be waited for, for ever
@@ -181,7 +181,7 @@ func (i *injection) putAgent(want *agentContainer) {
 		i.set(there.path+"/resources", want.Resources)
 	}
 	for _, m := range want.VolumeMounts {
-		i.addMount(there, m, func(detail string) { i.agentConflict("%s", detail) })
+		i.addMount(there, m, i.agentConflict)
 	}
 }
 
@@ -201,12 +201,12 @@ func (p *probe) asks(other *probe) bool {
 }
 
 // agentConflict is something in the pod that keeps the agent out, which the pod can do without.
-func (i *injection) agentConflict(format string, arguments ...any) {
-	i.refuseAgent(format+", or set "+api.Readiness+" to "+string(api.ReadinessNone), arguments...)
+func (i *injection) agentConflict(detail string) {
+	i.refuseAgent(detail + ", or set " + api.Readiness + " to " + string(api.ReadinessNone))
 }
 
-func (i *injection) refuseAgent(format string, arguments ...any) {
-	i.mistakes = append(i.mistakes, share.Invalid(api.Readiness, string(i.request.Readiness), fmt.Sprintf(format, arguments...)))
+func (i *injection) refuseAgent(detail string) {
+	i.mistakes = append(i.mistakes, share.Invalid(api.Readiness, string(i.request.Readiness), detail))
 }
 
 // addVolume adds a volume of podshare's own, unless it is there.
@@ -215,6 +215,6 @@ func (i *injection) addVolume(name, source string, value map[string]any, right f
 	case there == nil:
 		i.append(&i.pod.volumes, map[string]any{"name": name, source: value})
 	case !right(there):
-		i.agentConflict("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there)
+		i.agentConflict(fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there))
 	}
 }
