@@ -1,5 +1,5 @@
-# `make` shows what there is to make. Nothing here needs root, Docker (but for `image` and `e2e-kind`) or a network other
-# than Go's module proxy.
+# `make` shows what there is to make. Nothing here needs root, Docker or a network other than Go's module proxy, but for
+# `image`, `e2e` and `e2e-kind`.
 
 # One static program each, and no C compiler needed. The same for all that is built, so that the build cache is shared.
 export CGO_ENABLED := 0
@@ -11,13 +11,15 @@ GOARCH  := $(shell go env GOARCH)
 ARCH    ?= $(GOARCH)
 IMAGE       ?= ghcr.io/podshare/podshare:$(VERSION)
 AGENT_IMAGE ?= ghcr.io/podshare/podshare-agent:$(VERSION)
+# What builds the images: docker, podman or buildah.
+BUILDER     ?= docker
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
 GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit fuzz golden lint build image e2e-kind clean-e2e-kind kube clean-cluster clean always
+.PHONY: help demo test test-unit fuzz golden lint build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,12 +60,18 @@ bin/%: always
 	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$(patsubst %/,%,$(dir $*)))) \
 	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$(notdir $*)
 
-image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with docker
-	docker build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
-	docker build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
+image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with BUILDER
+	$(BUILDER) build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
+	$(BUILDER) build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
 
 # BuildKit knows the arguments by itself, the older builder does not.
 IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH)
+
+# Only `make e2e KUBECONFIG=...` means another cluster, not a KUBECONFIG that the shell has anyway.
+elsewhere := $(if $(filter command%,$(origin KUBECONFIG)),$(KUBECONFIG))
+
+e2e: bin/e2e $(if $(elsewhere),,kube bin/machine bin/pause) ## Run the e2e suite on a node of its own (root, Debian or Ubuntu), or on KUBECONFIG=...
+	@KUBECONFIG='$(elsewhere)' bin/e2e
 
 e2e-kind: bin/e2e-kind ## Run the e2e suite on three nodes of kind, which needs a Docker engine; KEEP=1 leaves them, TESTS=... picks tests
 	@bin/e2e-kind
@@ -78,8 +86,14 @@ kube: ## Build the local control plane: 15 to 20 minutes the first time, then se
 bin/demo: always
 	@go build -o $@ ./e2e/demo
 
+bin/e2e: always
+	@go build -o $@ ./e2e/local
+
 bin/e2e-kind: always
 	@go build -o $@ ./e2e/kind
+
+bin/machine bin/pause: always
+	@go build -ldflags '-s -w' -o $@ ./e2e/$(notdir $@)
 
 clean-cluster: bin/demo ## Stop what KEEP=1 left running, and remove what killed runs left behind
 	@bin/demo -clean

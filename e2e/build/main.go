@@ -1,5 +1,5 @@
-// Build makes the local control plane: it compiles the nested module e2e/kube, which holds etcd, Kubernetes' control
-// plane and kubectl in one program, to bin/kube, and links bin/assets/<component> to it for whoever looks for them by
+// Build makes the local cluster: it compiles the nested module e2e/kube, which holds etcd, all of Kubernetes and
+// kubectl in one program, to bin/kube, and links bin/assets/<component> to it for whoever looks for them by
 // name (controller-runtime's envtest, e2e/cluster). It imports the standard library only, so that `go run` of it
 // starts at once.
 package main
@@ -22,7 +22,7 @@ import (
 const module = "e2e/kube"
 
 // components are the names by which the program is called: each makes it another component.
-var components = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}
+var components = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"}
 
 func main() {
 	output := flag.String("output", "bin", "directory that gets the program (kube) and the links to it (assets)")

@@ -36,10 +36,10 @@ type access struct {
 	token string
 }
 
-// newAccess makes the certificates, keys and the administrator's token for an API server on this port, and writes the
-// files that the components and kubectl read.
-func newAccess(dir string, port int) (*access, error) {
-	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.ParseIP(apiServerServiceIP)},
+// newAccess makes the certificates, keys and the administrator's token for an API server at this address and port, and writes
+// the files that the components and kubectl read.
+func newAccess(dir, address string, port int) (*access, error) {
+	certificate, key, err := cert.GenerateSelfSignedCertKey(address, []net.IP{net.ParseIP(apiServerServiceIP)},
 		[]string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"})
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func newAccess(dir string, port int) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &access{host: fmt.Sprintf("https://127.0.0.1:%d", port), ca: ca, token: rand.Text()}
+	a := &access{host: fmt.Sprintf("https://%s:%d", address, port), ca: ca, token: rand.Text()}
 	if err := os.MkdirAll(filepath.Join(dir, certificatesName), 0o700); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,11 @@ func newAccess(dir string, port int) (*access, error) {
 			return nil, err
 		}
 	}
-	return a, clientcmd.WriteToFile(a.kubeconfig(), filepath.Join(dir, kubeconfigName))
+	return a, a.write(filepath.Join(dir, kubeconfigName))
+}
+
+func (a *access) write(kubeconfig string) error {
+	return clientcmd.WriteToFile(a.kubeconfig(), kubeconfig)
 }
 
 // lastCertificate returns the authority's certificate from a chain that starts with the serving one.
@@ -77,6 +81,15 @@ func lastCertificate(chain []byte) ([]byte, error) {
 		return nil, err
 	}
 	return cert.EncodeCertificates(certificates[len(certificates)-1])
+}
+
+// readAccess reads what newAccess wrote to another directory.
+func readAccess(kubeconfig string) (*access, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return &access{host: config.Host, ca: config.CAData, token: config.BearerToken}, nil
 }
 
 func (a *access) restConfig() *rest.Config {

@@ -66,7 +66,7 @@ func cleanDir(dir string, kept bool) (bool, error) {
 // remove stops the processes and deletes the directory. When a process cannot be stopped the directory stays: it is all
 // that a later attempt has to find the process by.
 func remove(dir string, owner *ownership, records []record, removeVolumes func() error) error {
-	err := stopAll(records, removeVolumes)
+	err := errors.Join(stopAll(records, removeVolumes), removeFootprint(dir))
 	if !slices.ContainsFunc(records, record.running) {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}

@@ -1,12 +1,15 @@
 // Package cluster runs a real Kubernetes control plane on this machine: etcd, kube-apiserver, kube-controller-manager
-// and kube-scheduler as child processes, without root, a container runtime or downloads. There is no node, so pods
-// stay Pending; everything up to there is real: admission, controllers, claims that become Bound.
+// and kube-scheduler as child processes, without root, a container runtime or downloads. Without a node pods stay Pending;
+// everything up to there is real: admission, controllers, claims that become Bound.
+//
+// On Linux, root can have a node too, whose pods run: see Options.Node.
 //
 // All of a cluster is in one directory, so that a later process (Clean) can find and remove what is left of one whose
 // owner was killed.
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +31,12 @@ type Options struct {
 	Dir string
 	// Assets is the directory with the programs etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
 	Assets string
+	// Address is where the API server listens, 127.0.0.1 without one.
+	Address string
+	// Node gives the cluster a node: all of it then runs in namespaces of its own, so that nothing is left on this machine
+	// when it ends, however it ends. It needs root on Linux, the programs of node.Requirements, and beside Assets those of
+	// e2e/machine and e2e/pause. Run is not for such a cluster.
+	Node bool
 	// Keep lets the cluster outlive this process, until Clean is told to remove kept ones too; Stop ends it all the
 	// same. It has to be known at the start: without it, on Linux the kernel kills the children of a killed owner.
 	Keep bool
@@ -40,6 +49,7 @@ type Cluster struct {
 	options Options
 	owner   *ownership
 	access  *access
+	machine *machine // nil without a node
 	// provisions says that claims may have got volumes.
 	provisions bool
 
@@ -61,12 +71,17 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	if options.Assets, err = checkAssets(options.Assets); err != nil {
 		return nil, err
 	}
+	options.Address = cmp.Or(options.Address, loopback)
 	owner, err := claim(options.Dir)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{options: options, owner: owner}
-	if err := c.start(ctx); err != nil {
+	start := c.start
+	if options.Node {
+		start = c.startMachine
+	}
+	if err := start(ctx); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -92,10 +107,14 @@ func (c *Cluster) start(ctx context.Context) error {
 		}
 	}
 	c.options.Progress("control plane ready in %s", time.Since(begun).Round(100*time.Millisecond))
-	if c.options.Keep {
-		return c.owner.markKept()
+	return c.markKept()
+}
+
+func (c *Cluster) markKept() error {
+	if !c.options.Keep {
+		return nil
 	}
-	return nil
+	return c.owner.markKept()
 }
 
 // Config returns a new client configuration for the cluster's administrator, without a client-side rate limit.
@@ -123,6 +142,21 @@ func (c *Cluster) Run(name string, args []string, env ...string) (*Process, erro
 	}
 	c.processes = append(c.processes, p)
 	return p, nil
+}
+
+// Wait returns when a process of the cluster ends that should not, with an error that describes it.
+func (c *Cluster) Wait() error {
+	c.mu.Lock()
+	processes := slices.Clone(c.processes)
+	c.mu.Unlock()
+	ended := make(chan *Process, len(processes))
+	for _, p := range processes {
+		go func() {
+			<-p.done
+			ended <- p
+		}()
+	}
+	return (<-ended).exitError("it was needed")
 }
 
 // Stop ends every process in the reverse order of their start, deletes the directories that the cluster's volumes had

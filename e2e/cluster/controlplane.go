@@ -21,6 +21,8 @@ const (
 	schedulerName         = "kube-scheduler"
 )
 
+const loopback = "127.0.0.1"
+
 // readyLimit bounds each wait: many times what it takes, since a machine may be busy compiling.
 const readyLimit = time.Minute
 
@@ -35,7 +37,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.access, err = newAccess(c.options.Dir, securePort); err != nil { // while etcd starts
+	if c.access, err = newAccess(c.options.Dir, c.options.Address, securePort); err != nil { // while etcd starts
 		return err
 	}
 	if err := etcd.Await(ctx, "etcd at "+etcdClient, readyLimit, healthy(etcdClient+"/health")); err != nil {
@@ -102,10 +104,10 @@ func (c *Cluster) etcd(client, peer string) []string {
 }
 
 func (c *Cluster) apiServer(etcd string, port int) []string {
-	return []string{
+	arguments := []string{
 		c.program(apiServerName),
 		"--etcd-servers=" + etcd,
-		"--bind-address=127.0.0.1",
+		"--bind-address=" + c.options.Address,
 		"--secure-port=" + strconv.Itoa(port),
 		"--cert-dir=" + c.path(certificatesName),
 		"--tls-cert-file=" + c.path(servingCertificate),
@@ -117,10 +119,14 @@ func (c *Cluster) apiServer(etcd string, port int) []string {
 		"--service-account-signing-key-file=" + c.path(serviceAccountKey),
 		"--service-cluster-ip-range=" + serviceNetwork,
 		"--allow-privileged=true", // as on most clusters, so that pods which ask for it get as far here as there
-		"--advertise-address=127.0.0.1",
-		// The endpoints of the Service kubernetes.default may not be loopback addresses, and no pod runs that would use them.
-		"--endpoint-reconciler-type=none",
+		"--advertise-address=" + c.options.Address,
+		"--kubelet-preferred-address-types=InternalIP", // a local node's name is in no DNS
 	}
+	if c.options.Address == loopback {
+		// The endpoints of the Service kubernetes.default may not be loopback addresses, and no pod runs that would use them.
+		arguments = append(arguments, "--endpoint-reconciler-type=none")
+	}
+	return arguments
 }
 
 func (c *Cluster) controllerManager() []string {

@@ -34,6 +34,7 @@ type spec struct {
 	dir     string // the cluster's
 	order   int    // its place in the order of start
 	outlive bool   // whether it may live on when this process is killed
+	apart   bool   // whether it is the first process of namespaces of its own
 }
 
 // startProcess starts the program in a session of its own: a terminal's Ctrl-C reaches only this process, which then
@@ -53,7 +54,7 @@ func startProcess(s spec) (*Process, error) {
 	command := exec.Command(s.args[0], s.args[1:]...)
 	command.Stdout, command.Stderr = output, output
 	command.Env = append(append(os.Environ(), "HOME="+s.dir, "KUBECONFIG="), s.env...)
-	if err := startChild(command, s.outlive); err != nil {
+	if err := startChild(command, s.outlive, s.apart); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", s.name, err)
 	}
 	p := &Process{log: logFile, done: make(chan struct{})}

@@ -11,9 +11,14 @@ import (
 )
 
 // startChild starts the command in a session of its own. Unless it may outlive this process, the kernel kills it when
-// this process ends in whatever way.
-func startChild(command *exec.Cmd, outlive bool) error {
+// this process ends in whatever way. A command apart is the first process of namespaces of its own: with it end all
+// processes in them, and then the mounts and the network that only they had.
+func startChild(command *exec.Cmd, outlive, apart bool) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if apart {
+		command.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET |
+			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
+	}
 	if outlive {
 		return command.Start()
 	}

@@ -12,7 +12,7 @@ import (
 
 // startChild starts the command in a session of its own. Only Linux can tie a child's life to its parent's: elsewhere
 // the children of a killed owner live on until Clean.
-func startChild(command *exec.Cmd, _ bool) error {
+func startChild(command *exec.Cmd, _, _ bool) error {
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return command.Start()
 }

@@ -11,6 +11,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/podshare/podshare/e2e/command"
 )
 
 const (
@@ -94,16 +96,8 @@ func (c *cluster) access() (*rest.Config, error) {
 	return access, err
 }
 
-// test runs the suite, which is told all by its environment.
+// test runs the suite.
 func (c *cluster) test(ctx context.Context, images *images) error {
-	arguments := []string{"test", "./e2e/suite", "-count=1", "-v", "-timeout=40m"}
-	if tests := os.Getenv("TESTS"); tests != "" {
-		arguments = append(arguments, "-run", tests)
-	}
-	command := exec.CommandContext(ctx, "go", arguments...)
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	command.Env = append(os.Environ(), "PODSHARE_E2E=1", "KUBECONFIG="+c.kubeconfig, "STORAGE_CLASS="+storageClass,
+	return command.Suite(ctx, "KUBECONFIG="+c.kubeconfig, "STORAGE_CLASS="+storageClass,
 		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.python)
-	return command.Run()
 }

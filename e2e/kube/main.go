@@ -1,8 +1,9 @@
-// Kube is a Kubernetes control plane in one program: it runs the component that its own name (a symbolic link) or its
-// first argument says. One link step instead of five, and one file to cache.
+// Kube is all of Kubernetes in one program, with etcd and kubectl: it runs the component that its own name (a symbolic link)
+// or its first argument says. One link step instead of seven, and one file to cache.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,9 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -27,6 +30,8 @@ func main() {
 		"kube-apiserver":          func() { run(apiserver.NewAPIServerCommand()) },
 		"kube-controller-manager": func() { run(controllermanager.NewControllerManagerCommand()) },
 		"kube-scheduler":          func() { run(scheduler.NewSchedulerCommand()) },
+		"kube-proxy":              func() { run(proxy.NewProxyCommand()) },
+		"kubelet":                 func() { run(kubelet.NewKubeletCommand(context.Background())) },
 		"kubectl":                 func() { kubectlutil.CheckErr(cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand())) },
 	}
 	component, ok := components[filepath.Base(os.Args[0])]

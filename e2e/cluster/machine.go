@@ -1,0 +1,279 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+const (
+	machineName = "machine"
+	// MachineDir is what the machine sees as MachineMount: all that it writes.
+	machineDir = "node"
+	// ContainerdSocket is where the machine's containerd listens, seen from its directory.
+	ContainerdSocket = "containerd.sock"
+	// ControlPlaneDir is the directory of the control plane in the machine's.
+	ControlPlaneDir = "cluster"
+
+	// machineLimit bounds the start of all of it: many times what it takes.
+	machineLimit = 3 * time.Minute
+	// goneLimit bounds the kernel's cleaning up after a machine.
+	goneLimit = 15 * time.Second
+)
+
+// networks are reserved for measuring network devices (RFC 2544), so nobody's own: each machine takes four of the addresses, of
+// which the second is this computer's and the third the machine's.
+var networks = netip.MustParsePrefix("198.18.0.0/15")
+
+// machine is the place of a cluster with a node: namespaces of its own on this computer.
+type machine struct {
+	// name is that of its control groups and of this computer's end of the cable to it.
+	name             string
+	gateway, address netip.Addr
+}
+
+// startMachine runs the control plane and the node in a machine, and returns when the node is ready for pods.
+func (c *Cluster) startMachine(ctx context.Context) error {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		return errors.New("a cluster with a node needs root on Linux; without a node it needs neither")
+	}
+	var err error
+	if c.machine, err = c.newMachine(); err != nil {
+		return err
+	}
+	process, err := c.runMachine()
+	if err != nil {
+		return err
+	}
+	if err := c.machine.connect(ctx, process.pid); err != nil {
+		return err
+	}
+	if err := process.Await(ctx, "the node to be ready", machineLimit, c.nodeReady); err != nil {
+		return err
+	}
+	return c.markKept()
+}
+
+// newMachine chooses a name, notes it and makes what the kernel would not remove by itself.
+func (c *Cluster) newMachine() (*machine, error) {
+	const attempts, addresses = 100, 4
+	for range attempts {
+		index := rand.IntN(1 << (32 - networks.Bits()) / addresses) //nolint:gosec // no secret
+		name := fmt.Sprintf("podshare%d", index)
+		if _, err := net.InterfaceByName(name); err == nil || hasControlGroups(name) {
+			continue // another cluster's
+		}
+		first := networks.Addr().As4()
+		number := uint32(first[1])<<16 + uint32(index*addresses) //nolint:gosec // below 2^17
+		m := &machine{
+			name:    name,
+			gateway: netip.AddrFrom4([4]byte{first[0], byte(number >> 16), byte(number >> 8), byte(number) + 1}),
+			address: netip.AddrFrom4([4]byte{first[0], byte(number >> 16), byte(number >> 8), byte(number) + 2}),
+		}
+		if err := os.WriteFile(c.path(machineName), []byte(name), 0o600); err != nil {
+			return nil, err
+		}
+		return m, makeControlGroups(name)
+	}
+	return nil, fmt.Errorf("%d names for a machine's network were tried, and all are taken: look at `ip link`", attempts)
+}
+
+func (c *Cluster) runMachine() (*Process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir := c.path(machineDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	p, err := startProcess(spec{
+		name: machineName, dir: c.options.Dir, outlive: c.options.Keep, apart: true,
+		args: []string{
+			filepath.Join(filepath.Dir(c.options.Assets), machineName), "--dir=" + dir, "--programs=" + filepath.Dir(c.options.Assets),
+			"--address=" + c.machine.address.String(), "--gateway=" + c.machine.gateway.String(), "--cgroup=" + c.machine.name,
+		},
+	})
+	if err == nil {
+		c.processes = append(c.processes, p)
+	}
+	return p, err
+}
+
+// connect lays a cable: a pair of interfaces, one here and one in the machine, which ends with the machine.
+func (m *machine) connect(ctx context.Context, pid int) error {
+	for _, arguments := range []string{
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", m.name, pid),
+		fmt.Sprintf("address add %s/30 dev %s", m.gateway, m.name),
+		fmt.Sprintf("link set %s up", m.name),
+	} {
+		if output, err := exec.CommandContext(ctx, "ip", strings.Fields(arguments)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w: %s", arguments, err, strings.TrimSpace(string(output)))
+		}
+	}
+	return nil
+}
+
+// nodeReady takes over the access to the API server as soon as there is one, and says what the node lacks.
+func (c *Cluster) nodeReady(ctx context.Context) (err error) {
+	if c.access == nil {
+		// The last that the machine writes, so it is whole.
+		if _, err := os.Stat(c.path(machineDir, "ready")); err != nil {
+			return errors.New("the control plane is not ready")
+		}
+		if c.access, err = readAccess(c.path(machineDir, ControlPlaneDir, kubeconfigName)); err != nil {
+			return err
+		}
+		if err := c.access.write(c.Kubeconfig()); err != nil {
+			return err
+		}
+	}
+	client, err := kubernetes.NewForConfig(c.Config())
+	if err != nil {
+		return err
+	}
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes.Items {
+		for _, condition := range node.Status.Conditions {
+			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
+				return nil
+			}
+			err = fmt.Errorf("the node is not: %s", condition.Message)
+		}
+	}
+	return errors.Join(err, fmt.Errorf("none of %d nodes is ready", len(nodes.Items)))
+}
+
+// Gateway is the address of this computer as the cluster sees it.
+func (c *Cluster) Gateway() string {
+	if c.machine == nil {
+		return loopback
+	}
+	return c.machine.gateway.String()
+}
+
+// Logs returns the directories that hold the logs of the cluster's processes.
+func (c *Cluster) Logs() string {
+	if c.machine == nil {
+		return c.path(logsName)
+	}
+	return c.path(machineDir, ControlPlaneDir, logsName)
+}
+
+// Import gives the node images: files as `docker save` writes them. It needs a node.
+func (c *Cluster) Import(ctx context.Context, files ...string) error {
+	for _, file := range files {
+		file, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		command := exec.CommandContext(ctx, "ctr", "--address", ContainerdSocket, "--namespace", "k8s.io", "images", "import", file)
+		command.Dir = c.path(machineDir) // a socket's path may have 107 characters: seen from here it is short
+		if output, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("importing %s into the node: %w: %s", file, err, strings.TrimSpace(string(output)))
+		}
+	}
+	return nil
+}
+
+// removeFootprint removes what a machine leaves outside of the cluster's directory, and waits until the kernel has removed the rest.
+func removeFootprint(dir string) error {
+	content, err := os.ReadFile(filepath.Join(dir, machineName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name := string(content)
+	for deadline := time.Now().Add(goneLimit); ; time.Sleep(pollInterval) {
+		err := removeControlGroups(name)
+		if _, missing := net.InterfaceByName(name); missing == nil {
+			err = errors.Join(err, fmt.Errorf("the network interface %s is still there", name))
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// controlGroupMounts are the places of the hierarchies of control groups: one on a computer of today, one for each controller on
+// an older one.
+func controlGroupMounts() []string {
+	content, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil // no Linux
+	}
+	var mounts []string
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Fields(line)
+		if kind := fields[2]; kind == "cgroup" || kind == "cgroup2" {
+			mounts = append(mounts, fields[1])
+		}
+	}
+	return mounts
+}
+
+func hasControlGroups(name string) bool {
+	return slices.ContainsFunc(controlGroupMounts(), func(mount string) bool {
+		_, err := os.Stat(filepath.Join(mount, name))
+		return err == nil
+	})
+}
+
+// makeControlGroups makes those that kubelet wants to find, with all controllers.
+func makeControlGroups(name string) error {
+	for _, mount := range controlGroupMounts() {
+		if err := os.Mkdir(filepath.Join(mount, name), 0o755); err != nil {
+			return err
+		}
+		controllers, err := os.ReadFile(filepath.Join(mount, "cgroup.controllers"))
+		if err != nil {
+			continue // an older hierarchy, whose groups always have its controller
+		}
+		for _, controller := range strings.Fields(string(controllers)) {
+			// Some cannot be had (real-time processes in the way, for one): kubelet says which it misses.
+			_ = os.WriteFile(filepath.Join(mount, "cgroup.subtree_control"), []byte("+"+controller), 0o600)
+		}
+	}
+	return nil
+}
+
+// removeControlGroups removes the groups from the innermost on. The error says which still has processes.
+func removeControlGroups(name string) error {
+	var problems []error
+	for _, mount := range controlGroupMounts() {
+		var groups []string
+		err := filepath.WalkDir(filepath.Join(mount, name), func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				groups = append(groups, path)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+		for _, group := range slices.Backward(groups) {
+			if err := os.Remove(group); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+
+	"github.com/podshare/podshare/e2e/command"
+	"github.com/podshare/podshare/e2e/images"
+)
+
+const (
+	podshareImage = "localhost/podshare:e2e"
+	agentImage    = "localhost/podshare-agent:e2e"
+	pythonImage   = "localhost/python:e2e"
+
+	imagesDir = ".cache/images"
+)
+
+// archives are the files of the images that the node gets.
+type archives struct{ builder string }
+
+func (*archives) files() []string {
+	return []string{inImages("podshare.tar"), inImages("agent.tar"), inImages("python.tar"), inImages("certmanager.tar")}
+}
+
+// builder is the program that builds images here: docker if its engine answers, podman or buildah; "" if there is none.
+func builder(ctx context.Context) string {
+	if exec.CommandContext(ctx, "docker", "version").Run() == nil {
+		return "docker"
+	}
+	for _, program := range []string{"podman", "buildah"} {
+		if _, err := exec.LookPath(program); err == nil {
+			return program
+		}
+	}
+	return ""
+}
+
+// build makes podshare's images from the Dockerfile, as users do.
+func (a *archives) build(ctx context.Context) error {
+	if err := os.MkdirAll(imagesDir, 0o755); err != nil {
+		return err
+	}
+	environment := []string{"BUILDAH_ISOLATION=chroot"} // nothing is run in it, but buildah prepares for that
+	err := command.Run(ctx, environment, "make", "image", "BUILDER="+a.builder, "IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage)
+	if err != nil {
+		return err
+	}
+	for image, file := range map[string]string{podshareImage: inImages("podshare.tar"), agentImage: inImages("agent.tar")} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // podman and buildah do not replace it
+			return err
+		}
+		arguments := []string{"save", "--output", file, image}
+		if a.builder == "buildah" {
+			arguments = []string{"push", image, fmt.Sprintf("docker-archive:%s:%s", file, image)}
+		}
+		if err := command.Run(ctx, environment, a.builder, arguments...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePython uses what an earlier run made.
+func (*archives) makePython(ctx context.Context) error {
+	if _, err := os.Stat(inImages("python.tar")); err == nil {
+		return nil
+	}
+	half := inImages("python.half")
+	if err := images.Python(ctx, pythonImage, half); err != nil {
+		return err
+	}
+	return os.Rename(half, inImages("python.tar"))
+}
+
+func (*archives) makeCertManager(ctx context.Context) error {
+	return images.CertManager(ctx, imagesDir, inImages("certmanager.tar"))
+}
