@@ -27,7 +27,7 @@ help: ## Show the targets
 demo: kube build bin/demo ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
 	@bin/demo
 
-test: kube ## Run all tests that need no node
+test: kube $(if $(filter linux,$(GOOS)),bin/machine bin/pause) ## Run all tests that need no node (one does, where root has what a node needs)
 	@echo 'go test ./...    (the first time, it compiles for some minutes before its first line)'
 	@go test ./...
 

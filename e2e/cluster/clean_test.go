@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,12 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/node"
 )
 
 // These tell this test's own program to be the owner of a cluster instead of running tests.
 const (
 	ownerEnv = "PODSHARE_TEST_CLUSTER" // the cluster's directory
 	keepEnv  = "PODSHARE_TEST_KEEP"    // not empty: the cluster outlives its owner
+	nodeEnv  = "PODSHARE_TEST_NODE"    // not empty: it has a node
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // own starts a cluster, prints one line when it has, and lives until it is killed.
 func own(dir string, keep bool) {
-	_, err := cluster.Start(context.Background(), cluster.Options{Dir: dir, Assets: assets, Keep: keep})
+	_, err := cluster.Start(context.Background(), cluster.Options{Dir: dir, Assets: assets, Keep: keep, Node: os.Getenv(nodeEnv) != ""})
 	fmt.Println("started:", err)
 	select {}
 }
@@ -104,6 +108,48 @@ func TestACleanRemovesAKeptClusterOnlyWhenAsked(t *testing.T) {
 	assert.Equal(t, []string{dir}, removed)
 	assert.NoDirExists(t, dir)
 	assert.Empty(t, processesOf(dir))
+}
+
+func TestNothingIsLeftOfAClusterWithANodeWhoseOwnerIsKilled(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("a node needs root on Linux")
+	}
+	if missing := node.MissingPackages(); len(missing) > 0 {
+		t.Skip("a node needs the packages " + strings.Join(missing, ", "))
+	}
+	root := t.TempDir()
+	kill, dir := startOwner(t, root, nodeEnv+"=1")
+	content, err := os.ReadFile(filepath.Join(dir, "machine"))
+	require.NoError(t, err)
+	name := string(content)
+	_, err = net.InterfaceByName(name)
+	require.NoError(t, err)
+	require.NotEmpty(t, controlGroups(t, name))
+
+	kill()
+	removed, err := cluster.Clean(root, false)
+	require.NoError(t, err)
+	assert.Equal(t, []string{dir}, removed)
+	assert.NoDirExists(t, dir)
+	assert.Empty(t, processesOf(dir))
+	assert.Empty(t, processesOf(name), "such as kubelet, which knows its control group")
+	assert.Empty(t, controlGroups(t, name))
+	_, err = net.InterfaceByName(name)
+	assert.Error(t, err, "the network interface is still there")
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	assert.NotContains(t, string(mounts), dir)
+}
+
+func controlGroups(t *testing.T, name string) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		groups, err := filepath.Glob(pattern + name)
+		require.NoError(t, err)
+		found = append(found, groups...)
+	}
+	return found
 }
 
 func TestACleanLeavesAloneAProcessThatGotAFormerOnesPID(t *testing.T) {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,8 +24,10 @@ import (
 
 const (
 	machineName = "machine"
-	// MachineDir is what the machine sees as MachineMount: all that it writes.
+	// machineDir has all that the machine writes.
 	machineDir = "node"
+	// ReadyName is a file that the machine makes when the control plane and the node run.
+	ReadyName = "ready"
 	// ContainerdSocket is where the machine's containerd listens, seen from its directory.
 	ContainerdSocket = "containerd.sock"
 	// ControlPlaneDir is the directory of the control plane in the machine's.
@@ -72,19 +75,17 @@ func (c *Cluster) startMachine(ctx context.Context) error {
 // newMachine chooses a name, notes it and makes what the kernel would not remove by itself.
 func (c *Cluster) newMachine() (*machine, error) {
 	const attempts, addresses = 100, 4
+	base := networks.Addr().As4()
 	for range attempts {
-		index := rand.IntN(1 << (32 - networks.Bits()) / addresses) //nolint:gosec // no secret
+		index := rand.Uint32N(1 << (32 - networks.Bits()) / addresses) //nolint:gosec // no secret
 		name := fmt.Sprintf("podshare%d", index)
 		if _, err := net.InterfaceByName(name); err == nil || hasControlGroups(name) {
 			continue // another cluster's
 		}
-		first := networks.Addr().As4()
-		number := uint32(first[1])<<16 + uint32(index*addresses) //nolint:gosec // below 2^17
-		m := &machine{
-			name:    name,
-			gateway: netip.AddrFrom4([4]byte{first[0], byte(number >> 16), byte(number >> 8), byte(number) + 1}),
-			address: netip.AddrFrom4([4]byte{first[0], byte(number >> 16), byte(number >> 8), byte(number) + 2}),
-		}
+		var network [4]byte
+		binary.BigEndian.PutUint32(network[:], binary.BigEndian.Uint32(base[:])+index*addresses)
+		gateway := netip.AddrFrom4(network).Next()
+		m := &machine{name: name, gateway: gateway, address: gateway.Next()}
 		if err := os.WriteFile(c.path(machineName), []byte(name), 0o600); err != nil {
 			return nil, err
 		}
@@ -131,7 +132,7 @@ func (m *machine) connect(ctx context.Context, pid int) error {
 func (c *Cluster) nodeReady(ctx context.Context) (err error) {
 	if c.access == nil {
 		// The last that the machine writes, so it is whole.
-		if _, err := os.Stat(c.path(machineDir, "ready")); err != nil {
+		if _, err := os.Stat(c.path(machineDir, ReadyName)); err != nil {
 			return errors.New("the control plane is not ready")
 		}
 		if c.access, err = readAccess(c.path(machineDir, ControlPlaneDir, kubeconfigName)); err != nil {
@@ -168,7 +169,7 @@ func (c *Cluster) Gateway() string {
 	return c.machine.gateway.String()
 }
 
-// Logs returns the directories that hold the logs of the cluster's processes.
+// Logs returns the directory that holds the logs of the cluster's processes.
 func (c *Cluster) Logs() string {
 	if c.machine == nil {
 		return c.path(logsName)

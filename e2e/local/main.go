@@ -42,7 +42,7 @@ const (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Runs the e2e suite on a cluster of its own, or on that of KUBECONFIG. It has no flags: see e2e/local/main.go.")
+		fmt.Fprintln(os.Stderr, "Runs the e2e suite on a cluster of its own, or on that of KUBECONFIG. It has no flags: see e2e/local/main.go.")
 	}
 	flag.Parse()
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none

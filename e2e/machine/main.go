@@ -96,7 +96,7 @@ func work(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(node.Mount, "ready"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(node.Mount, cluster.ReadyName), nil, 0o600); err != nil {
 		return err
 	}
 	say("ready")

@@ -57,6 +57,26 @@ func TestWithAllReplicasOfTheWebhookGoneOnlyAnnotatedPodsWait(t *testing.T) {
 	}))
 }
 
+func TestPodshareComesBackByItselfWhenAllItsPodsAreDeletedAtOnce(t *testing.T) {
+	namespace := newNamespace(t)
+	var before corev1.PodList
+	require.NoError(t, api.List(t.Context(), &before, client.InNamespace(system)))
+	require.NotEmpty(t, before.Items)
+	begun := time.Now()
+	require.NoError(t, api.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(system), client.GracePeriodSeconds(0)))
+	pod := newPod(namespace, "unaided", map[string]string{"consume": "rules"})
+	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
+	}})
+
+	require.NoError(t, within(t.Context(), limit, allAvailable))
+	t.Logf("podshare was available again %s after all its pods were deleted", time.Since(begun).Round(100*time.Millisecond))
+	awaitPods(t, namespace, "unaided", 1)
+	for _, pod := range before.Items {
+		assert.Error(t, api.Get(t.Context(), client.ObjectKeyFromObject(&pod), &corev1.Pod{}), "pod %s was not deleted", pod.Name)
+	}
+}
+
 // awaitReplicaFailure waits until a ReplicaSet says why it has no pods.
 func awaitReplicaFailure(t *testing.T, namespace string) {
 	t.Helper()
