@@ -24,10 +24,13 @@ GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: kube build bin/demo ## Run podshare on a control plane of its own and show what it does; KEEP=1 leaves it running
+# What a local cluster with a node needs beside bin/kube.
+node := $(if $(filter linux,$(GOOS)),bin/machine bin/pause)
+
+demo: kube build bin/demo $(node) ## Show podshare on a cluster of its own: with a node if root may make one (NODE=off: without); KEEP=1 leaves it
 	@bin/demo
 
-test: kube $(if $(filter linux,$(GOOS)),bin/machine bin/pause) ## Run all tests that need no node (one does, where root has what a node needs)
+test: kube $(node) ## Run all tests that need no node (one does, where root has what a node needs)
 	@echo 'go test ./...    (the first time, it compiles for some minutes before its first line)'
 	@go test ./...
 
@@ -70,7 +73,7 @@ IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TA
 # Only `make e2e KUBECONFIG=...` means another cluster, not a KUBECONFIG that the shell has anyway.
 elsewhere := $(if $(filter command%,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-e2e: bin/e2e $(if $(elsewhere),,kube bin/machine bin/pause) ## Run the e2e suite on a node of its own (root, Debian or Ubuntu), or on KUBECONFIG=...
+e2e: bin/e2e $(if $(elsewhere),,kube $(node)) ## Run the e2e suite on a node of its own (root, Debian or Ubuntu), or on KUBECONFIG=...
 	@KUBECONFIG='$(elsewhere)' bin/e2e
 
 e2e-kind: bin/e2e-kind ## Run the e2e suite on three nodes of kind, which needs a Docker engine; KEEP=1 leaves them, TESTS=... picks tests

@@ -34,8 +34,8 @@ type Options struct {
 	// Address is where the API server listens, 127.0.0.1 without one.
 	Address string
 	// Node gives the cluster a node: all of it then runs in namespaces of its own, so that nothing is left on this machine
-	// when it ends, however it ends. It needs root on Linux, the programs of node.Requirements, and beside Assets those of
-	// e2e/machine and e2e/pause. Run is not for such a cluster.
+	// when it ends, however it ends. It needs root on Linux, the packages of node.MissingPackages, and beside Assets the programs
+	// of e2e/machine and e2e/pause.
 	Node bool
 	// Keep lets the cluster outlive this process, until Clean is told to remove kept ones too; Stop ends it all the
 	// same. It has to be known at the start: without it, on Linux the kernel kills the children of a killed owner.

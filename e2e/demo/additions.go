@@ -67,9 +67,11 @@ func withoutReadiness(pod *corev1.Pod) *corev1.Pod {
 func essence(pod *corev1.Pod) (string, error) {
 	labels := maps.Clone(pod.Labels)
 	delete(labels, "pod-template-hash")
+	spec := pod.Spec
+	spec.NodeName = ""
 	content, err := yaml.Marshal(corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: pod.Annotations},
-		Spec:       pod.Spec,
+		Spec:       spec,
 	})
 	return string(content), err
 }

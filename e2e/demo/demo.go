@@ -26,12 +26,14 @@ const (
 // demo is one run. Its parts are told in order: each uses what those before it left.
 type demo struct {
 	screen  *screen.Screen
+	parts   int // that were begun
 	cluster *cluster.Cluster
 	servers *servers
 	client  client.WithWatch
 
 	calls      map[string]int // of the webhook, before the samples were applied
 	samples    []sample
+	node       bool // whether the pods run
 	claim      corev1.PersistentVolumeClaim
 	claimDelay time.Duration // from the first pod that named its share
 }
@@ -41,7 +43,9 @@ func runDemo(ctx context.Context) (err error) {
 	begun := time.Now()
 	keep := os.Getenv("KEEP") == "1"
 	d := &demo{screen: screen.New(os.Stdout)}
-	d.introduce()
+	var lacking string
+	d.node, lacking = canHaveNode()
+	d.introduce(lacking)
 	defer func() {
 		if err != nil && ctx.Err() != nil {
 			err = errInterrupted // whatever was going on failed for that reason only
@@ -58,6 +62,7 @@ func runDemo(ctx context.Context) (err error) {
 		d.installPodshare,
 		d.applySamples,
 		d.showClaim,
+		d.showPress,
 		d.showAdditions,
 		d.showReadiness,
 		d.showPlainPod,
@@ -71,14 +76,30 @@ func runDemo(ctx context.Context) (err error) {
 	return nil
 }
 
-func (d *demo) introduce() {
+// title begins a part, which gets the next number.
+func (d *demo) title(format string, arguments ...any) {
+	d.parts++
+	d.screen.Title("%d. "+format, append([]any{d.parts}, arguments...)...)
+}
+
+// introduce says what is to come. lacking is why there is no node, if there is none.
+func (d *demo) introduce(lacking string) {
 	d.screen.Say("%s", d.screen.Paint(screen.Bold, "podshare: one annotation, and pods share files."))
-	d.screen.Say("Here it runs on a real Kubernetes control plane on this machine, without nodes, Docker or root.\n" +
-		"Without nodes pods are created and stay Pending; what podshare does to them is all there.")
+	if d.node {
+		d.screen.Say("Here it runs on a real Kubernetes on this machine, with a node of its own: its pods run, and share files.")
+		return
+	}
+	d.screen.Say("Here it runs on a real Kubernetes control plane on this machine, without nodes, Docker or root.\n"+
+		"Without nodes pods are created and stay Pending; what podshare does to them is all there.\n"+
+		"With a node their pods would run: %s.", lacking)
 }
 
 func (d *demo) startCluster(ctx context.Context, keep bool) error {
-	d.screen.Title("1. A control plane")
+	title, what := "A control plane", "etcd, kube-apiserver, kube-controller-manager and kube-scheduler are ready"
+	if d.node {
+		title, what = "A cluster with a node", "etcd, Kubernetes' control plane, containerd, kubelet and kube-proxy are ready"
+	}
+	d.title("%s", title)
 	if err := os.MkdirAll(clustersDir, 0o755); err != nil {
 		return err
 	}
@@ -93,8 +114,8 @@ func (d *demo) startCluster(ctx context.Context, keep bool) error {
 	if err != nil {
 		return err
 	}
-	return d.screen.Step("etcd, kube-apiserver, kube-controller-manager and kube-scheduler are ready", func() error {
-		d.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Keep: keep})
+	err = d.screen.Step(what, func() error {
+		d.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Keep: keep, Node: d.node})
 		if err != nil {
 			return errors.Join(err, os.RemoveAll(dir))
 		}
@@ -103,10 +124,16 @@ func (d *demo) startCluster(ctx context.Context, keep bool) error {
 		d.client, err = client.NewWithWatch(config, client.Options{})
 		return err
 	})
+	if err != nil || !d.node {
+		return err
+	}
+	return d.screen.Step("the node has podshare's agent, and Python made of the distribution's packages", func() error {
+		return d.importImages(ctx)
+	})
 }
 
 func (d *demo) installPodshare(ctx context.Context) error {
-	d.screen.Title("2. podshare, from %s", installation)
+	d.title("podshare, from %s", installation)
 	objects, err := install.Render(installation)
 	if err != nil {
 		return err
@@ -175,5 +202,5 @@ func (d *demo) conclude(keep bool, took time.Duration) {
 	d.screen.Say("It is left running. To look around:\n\n"+
 		"  export KUBECONFIG=%s\n  alias kubectl=%s\n  kubectl -n %s get pods,persistentvolumeclaims\n\n"+
 		"Logs: %s\nTo stop and remove it: make clean-cluster",
-		d.cluster.Kubeconfig(), kubectl, samplesNamespace, filepath.Join(filepath.Dir(d.cluster.Kubeconfig()), "logs"))
+		d.cluster.Kubeconfig(), kubectl, samplesNamespace, d.cluster.Logs())
 }

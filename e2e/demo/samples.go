@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/podshare/podshare/e2e/images"
 	"github.com/podshare/podshare/e2e/install"
 	"github.com/podshare/podshare/pkg/api"
 )
@@ -39,10 +40,16 @@ func (s *sample) annotation() string {
 
 // applySamples applies the four Deployments, waits for their pods and for the claim, and notes when they appeared.
 func (d *demo) applySamples(ctx context.Context) error {
-	d.screen.Title("3. Four Deployments, from %s", samples)
+	d.title("Four Deployments, from %s", samples)
 	objects, err := install.Render(samples)
 	if err != nil {
 		return err
+	}
+	if d.node {
+		if err := useImage(objects, images.PythonImage); err != nil {
+			return err
+		}
+		d.screen.Say("  (their image is %s here, as this node cannot pull any)", images.PythonImage)
 	}
 	if d.calls, err = d.servers.webhookCalls(ctx); err != nil {
 		return err

@@ -56,7 +56,7 @@ func newServers(c *cluster.Cluster, objects []*unstructured.Unstructured) (*serv
 		cluster: c, objects: objects, dir: filepath.Join(filepath.Dir(c.Kubeconfig()), "podshare"),
 		webhookPort: ports[0], webhookMetrics: ports[1], controllerMetrics: ports[2],
 	}
-	ca, err := install.WriteServingCertificate(s.certificates())
+	ca, err := install.WriteServingCertificate(s.certificates(), c.Gateway())
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func newServers(c *cluster.Cluster, objects []*unstructured.Unstructured) (*serv
 	if err := os.WriteFile(s.config(), config, 0o600); err != nil {
 		return nil, err
 	}
-	return s, install.PointWebhook(objects, s.webhookPort, ca)
+	return s, install.PointWebhook(objects, c.Gateway(), s.webhookPort, ca)
 }
 
 func (s *servers) certificates() string { return filepath.Join(s.dir, "certificates") }
@@ -76,7 +76,7 @@ func (s *servers) config() string       { return filepath.Join(s.dir, "config.ya
 // startWebhook runs the webhook, which gets no credentials, and waits until it is ready.
 func (s *servers) startWebhook(ctx context.Context) (err error) {
 	s.webhook, err = s.start(ctx, webhookName, s.webhookMetrics,
-		"--cert-dir="+s.certificates(), fmt.Sprintf("--bind-address=127.0.0.1:%d", s.webhookPort),
+		"--cert-dir="+s.certificates(), fmt.Sprintf("--bind-address=%s:%d", s.cluster.Gateway(), s.webhookPort),
 		"--drain-delay=0s") // no Service sends it requests that a leaving pod still has to answer
 	return err
 }

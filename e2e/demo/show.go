@@ -22,7 +22,7 @@ const bindLimit = 5 * time.Second
 
 // showClaim shows the claim that nobody wrote, and how soon it was there.
 func (d *demo) showClaim(ctx context.Context) error {
-	d.screen.Title("4. Nobody wrote a claim: podshare created it")
+	d.title("Nobody wrote a claim: podshare created it")
 	claim := &d.claim
 	err := d.servers.controller.Await(ctx, "the claim's volume", bindLimit, func(ctx context.Context) error {
 		if err := d.client.Get(ctx, client.ObjectKeyFromObject(claim), claim); err != nil {
@@ -45,7 +45,7 @@ func (d *demo) showClaim(ctx context.Context) error {
 
 // showAdditions shows what podshare added to the annotated pods.
 func (d *demo) showAdditions(ctx context.Context) error {
-	d.screen.Title("5. Nobody wrote a volume, a mount or a variable: podshare added these to the pods")
+	d.title("Nobody wrote a volume, a mount or a variable: podshare added these to the pods")
 	return d.eachAddition(ctx, func(_ *sample, added additions) error {
 		d.screen.Diff(added.shares)
 		return nil
@@ -54,7 +54,7 @@ func (d *demo) showAdditions(ctx context.Context) error {
 
 // showReadiness shows what makes the pods' readiness depend on the share.
 func (d *demo) showReadiness(ctx context.Context) error {
-	d.screen.Title("6. Nobody wrote a check: a pod is ready when its share is")
+	d.title("Nobody wrote a check: a pod is ready when its share is")
 	return d.eachAddition(ctx, func(s *sample, added additions) error {
 		d.screen.Diff(added.readiness)
 		own := s.template.Spec.Containers[0].ReadinessProbe
@@ -93,7 +93,7 @@ func (d *demo) eachAddition(ctx context.Context, show func(*sample, additions) e
 
 // showPlainPod shows that podshare had nothing to do with the pod without annotations.
 func (d *demo) showPlainPod(ctx context.Context) error {
-	d.screen.Title("7. A pod without annotations is not podshare's business")
+	d.title("A pod without annotations is not podshare's business")
 	annotated := 0
 	for _, s := range d.samples {
 		if s.annotation() != "" {
@@ -124,7 +124,7 @@ func (d *demo) showPlainPod(ctx context.Context) error {
 
 // showRefusal shows how somebody learns of mistakes: all of them, at once, when the pod is created.
 func (d *demo) showRefusal(ctx context.Context) error {
-	d.screen.Title("8. Mistakes are refused, all at once, with what is right")
+	d.title("Mistakes are refused, all at once, with what is right")
 	const misspelt = api.Prefix + "pyton-path"
 	annotations := map[string]string{api.Consume: "rules:/etc/rules", misspelt: "prepend"}
 	d.screen.Say("    A pod with these annotations:\n")

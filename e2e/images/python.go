@@ -22,9 +22,26 @@ var merged = []string{"bin", "lib", "lib32", "lib64", "libx32", "sbin"}
 // unneeded is what no program reads.
 var unneeded = []string{"usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/"}
 
+// PythonImage is what Python makes.
+const PythonImage = "localhost/python:e2e"
+
 // Python writes an image with Python 3 and a shell, made of the packages of Debian or Ubuntu, whichever this is. It needs root, apt
-// and a mirror, and installs nothing here.
-func Python(ctx context.Context, tag, archive string) error {
+// and a mirror, and installs nothing here. An archive that is there is left as it is.
+func Python(ctx context.Context, archive string) error {
+	if _, err := os.Stat(archive); err == nil {
+		return nil
+	}
+	half := archive + ".half"
+	if err := makePython(ctx, half); err != nil {
+		return err
+	}
+	return os.Rename(half, archive)
+}
+
+func makePython(ctx context.Context, archive string) error {
+	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
+		return err
+	}
 	parent, err := filepath.Abs(filepath.Dir(archive)) // apt takes other paths from its own directory on
 	if err != nil {
 		return err
@@ -51,7 +68,7 @@ func Python(ctx context.Context, tag, archive string) error {
 	if err := writer.Close(); err != nil {
 		return err
 	}
-	return write(tag, archive, layer.Bytes(), v1.Config{Cmd: []string{"python3"}, Env: []string{"PATH=/usr/sbin:/usr/bin"}})
+	return write(PythonImage, archive, layer.Bytes(), v1.Config{Cmd: []string{"python3"}, Env: []string{"PATH=/usr/sbin:/usr/bin"}})
 }
 
 // downloadPackages returns the files of the packages and of all that they need.

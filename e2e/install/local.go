@@ -12,9 +12,9 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// PointWebhook makes the API server call the webhook on this machine, at a port of 127.0.0.1, and trust what ca
-// verifies (PEM).
-func PointWebhook(objects []*unstructured.Unstructured, port int, ca []byte) error {
+// PointWebhook makes the API server call the webhook at an IP address and a port instead of its Service, and trust what ca verifies
+// (PEM).
+func PointWebhook(objects []*unstructured.Unstructured, address string, port int, ca []byte) error {
 	configuration, err := Find(objects, "MutatingWebhookConfiguration", "podshare")
 	if err != nil {
 		return err
@@ -25,17 +25,17 @@ func PointWebhook(objects []*unstructured.Unstructured, port int, ca []byte) err
 	}
 	for _, webhook := range webhooks {
 		webhook.(map[string]any)["clientConfig"] = map[string]any{
-			"url":      "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/mutate-pods",
+			"url":      "https://" + net.JoinHostPort(address, strconv.Itoa(port)) + "/mutate-pods",
 			"caBundle": base64.StdEncoding.EncodeToString(ca),
 		}
 	}
 	return unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks")
 }
 
-// WriteServingCertificate makes a certificate for 127.0.0.1 and writes tls.crt and tls.key to dir, as in a Secret of
-// type kubernetes.io/tls. It returns the authority that verifies it (PEM).
-func WriteServingCertificate(dir string) ([]byte, error) {
-	chain, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", nil, nil)
+// WriteServingCertificate makes a certificate for an IP address and writes tls.crt and tls.key to dir, as in a Secret of type
+// kubernetes.io/tls. It returns the authority that verifies it (PEM).
+func WriteServingCertificate(dir, address string) ([]byte, error) {
+	chain, key, err := cert.GenerateSelfSignedCertKey(address, nil, nil)
 	if err != nil {
 		return nil, err
 	}

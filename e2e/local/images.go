@@ -15,7 +15,6 @@ import (
 const (
 	podshareImage = "localhost/podshare:e2e"
 	agentImage    = "localhost/podshare-agent:e2e"
-	pythonImage   = "localhost/python:e2e"
 
 	imagesDir = ".cache/images"
 )
@@ -65,16 +64,8 @@ func (a *archives) build(ctx context.Context) error {
 	return nil
 }
 
-// makePython uses what an earlier run made.
 func (*archives) makePython(ctx context.Context) error {
-	if _, err := os.Stat(inImages("python.tar")); err == nil {
-		return nil
-	}
-	half := inImages("python.half")
-	if err := images.Python(ctx, pythonImage, half); err != nil {
-		return err
-	}
-	return os.Rename(half, inImages("python.tar"))
+	return images.Python(ctx, inImages("python.tar"))
 }
 
 func (*archives) makeCertManager(ctx context.Context) error {

@@ -29,6 +29,7 @@ import (
 
 	"github.com/podshare/podshare/e2e/cluster"
 	"github.com/podshare/podshare/e2e/command"
+	"github.com/podshare/podshare/e2e/images"
 	"github.com/podshare/podshare/e2e/install"
 	"github.com/podshare/podshare/e2e/node"
 	"github.com/podshare/podshare/e2e/screen"
@@ -115,7 +116,7 @@ func runLocal(ctx context.Context, out *screen.Screen) (err error) {
 	}
 	out.Title("2. The suite")
 	return command.Suite(ctx, "KUBECONFIG="+r.cluster.Kubeconfig(), "STORAGE_CLASS=",
-		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+pythonImage)
+		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.PythonImage)
 }
 
 func (r *run) clean(context.Context) error {

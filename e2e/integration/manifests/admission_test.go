@@ -80,7 +80,7 @@ func registerWebhook(t *testing.T, port int, ca []byte) {
 	t.Helper()
 	objects, err := install.Render(filepath.Join(manifests, "base"))
 	require.NoError(t, err)
-	require.NoError(t, install.PointWebhook(objects, port, ca))
+	require.NoError(t, install.PointWebhook(objects, "127.0.0.1", port, ca))
 	configuration, err := install.Find(objects, "MutatingWebhookConfiguration", "podshare")
 	require.NoError(t, err)
 	require.NoError(t, install.Apply(t.Context(), administrator, []*unstructured.Unstructured{configuration}))
@@ -92,7 +92,7 @@ func startWebhook(t *testing.T) {
 	options := webhook.DefaultOptions()
 	options.BindAddress, options.MetricsAddress, options.DrainDelay = "127.0.0.1:0", "0", 0
 	options.CertDir = t.TempDir()
-	ca, err := install.WriteServingCertificate(options.CertDir)
+	ca, err := install.WriteServingCertificate(options.CertDir, "127.0.0.1")
 	require.NoError(t, err)
 	server, err := webhook.Listen(options, func(pod []byte) (*inject.Result, error) {
 		return inject.Pod(pod, config.Default())
