@@ -30,7 +30,14 @@ func (i *images) load(ctx context.Context) error {
 	if i.python != "" && docker(ctx, "image", "inspect", i.python) == nil {
 		load = append(load, i.python)
 	}
-	return kind(ctx, append([]string{"load", "docker-image", "--name", clusterName}, load...)...)
+	if err := kind(ctx, append([]string{"load", "docker-image", "--name", clusterName}, load...)...); err != nil {
+		return err
+	}
+	breaker := filepath.Join(i.cluster.dir, "breaker.tar")
+	if err := imagearchive.Breaker(ctx, i.cluster.dir, breaker); err != nil {
+		return err
+	}
+	return kind(ctx, "load", "image-archive", "--name", clusterName, breaker)
 }
 
 // loadCertManager makes an image of cert-manager's controllers out of its Go module, and puts it on the nodes.

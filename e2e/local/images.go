@@ -23,7 +23,7 @@ const (
 type archives struct{ builder string }
 
 func (*archives) files() []string {
-	return []string{inImages("podshare.tar"), inImages("agent.tar"), inImages("python.tar"), inImages("certmanager.tar")}
+	return []string{inImages("podshare.tar"), inImages("agent.tar"), inImages("python.tar"), inImages("certmanager.tar"), inImages("breaker.tar")}
 }
 
 // builder is the program that builds images here: docker if its engine answers, podman or buildah; "" if there is none.
@@ -70,4 +70,8 @@ func (*archives) makePython(ctx context.Context) error {
 
 func (*archives) makeCertManager(ctx context.Context) error {
 	return images.CertManager(ctx, imagesDir, inImages("certmanager.tar"))
+}
+
+func (*archives) makeBreaker(ctx context.Context) error {
+	return images.Breaker(ctx, imagesDir, inImages("breaker.tar"))
 }

@@ -106,6 +106,7 @@ func runLocal(ctx context.Context, out *screen.Screen) (err error) {
 		{"podshare's images are built from the Dockerfile", r.images.build},
 		{"an image with Python is made of the distribution's packages", r.images.makePython},
 		{"an image of cert-manager's controllers is built from its module", r.images.makeCertManager},
+		{"an image of storage that fails when it is told to", r.images.makeBreaker},
 		{"the node is ready", r.start},
 		{"the images are on the node", func(ctx context.Context) error { return r.cluster.Import(ctx, r.images.files()...) }},
 		{"cert-manager works", r.installCertManager},
@@ -116,7 +117,7 @@ func runLocal(ctx context.Context, out *screen.Screen) (err error) {
 	}
 	out.Title("2. The suite")
 	return command.Suite(ctx, "KUBECONFIG="+r.cluster.Kubeconfig(), "STORAGE_CLASS=",
-		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.PythonImage)
+		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.PythonImage, "BREAKER_IMAGE="+images.BreakerImage)
 }
 
 func (r *run) clean(context.Context) error {

@@ -7,6 +7,7 @@
 //	KUBECONFIG     how to reach it, as an administrator. cert-manager has to be there.
 //	STORAGE_CLASS  a class that offers ReadWriteMany; the cluster's default without it.
 //	IMAGE, AGENT_IMAGE, PYTHON_IMAGE  podshare's two images, and one with python3.
+//	BREAKER_IMAGE  that of e2e/breaker; without it, what needs storage that fails is skipped.
 //	KEEP           1: podshare stays installed afterwards.
 package suite_test
 

@@ -157,9 +157,14 @@ func must(t *testing.T, pod *corev1.Pod, program string) string {
 
 func mustIn(t *testing.T, pod *corev1.Pod, container, program string) string {
 	t.Helper()
+	return execute(t, pod, container, "python3", "-c", program)
+}
+
+func execute(t *testing.T, pod *corev1.Pod, container string, command ...string) string {
+	t.Helper()
 	request := nodes.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
-			Container: container, Command: []string{"python3", "-c", program}, Stdout: true, Stderr: true,
+			Container: container, Command: command, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(access, "GET", request.URL().String())
 	require.NoError(t, err)
