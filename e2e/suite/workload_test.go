@@ -41,19 +41,19 @@ func TestEveryKindOfWorkloadTakesPart(t *testing.T) {
 		t.Parallel()
 		meta, selector, pod := consumer("deployment", following)
 		create(t, &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Replicas: new(int32(2)), Selector: selector, Template: pod}})
-		awaitPods(t, namespace, "deployment", 2)
+		awaitImports(t, namespace, "deployment", 2)
 	})
 	t.Run("StatefulSet", func(t *testing.T) {
 		t.Parallel()
 		meta, selector, pod := consumer("statefulset", following)
 		create(t, &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Replicas: new(int32(2)), Selector: selector, Template: pod}})
-		awaitPods(t, namespace, "statefulset", 2)
+		awaitImports(t, namespace, "statefulset", 2)
 	})
 	t.Run("DaemonSet", func(t *testing.T) {
 		t.Parallel()
 		meta, selector, pod := consumer("daemonset", following)
 		create(t, &appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: pod}})
-		awaitPods(t, namespace, "daemonset", len(schedulable(t)))
+		awaitImports(t, namespace, "daemonset", len(schedulable(t)))
 	})
 	t.Run("Job, which ends with its sidecar", func(t *testing.T) {
 		t.Parallel()
@@ -81,8 +81,8 @@ func TestEveryKindOfWorkloadTakesPart(t *testing.T) {
 	})
 }
 
-// awaitPods waits until as many pods of a workload are ready and have imported the module.
-func awaitPods(t *testing.T, namespace, app string, count int) {
+// awaitPods waits until as many pods of a workload are ready, and returns them.
+func awaitPods(t *testing.T, namespace, app string, count int) []corev1.Pod {
 	t.Helper()
 	var list corev1.PodList
 	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error {
@@ -96,7 +96,15 @@ func awaitPods(t *testing.T, namespace, app string, count int) {
 	}))
 	for n := range list.Items {
 		awaitReady(t, &list.Items[n])
-		awaitLog(t, &list.Items[n], "app", "price 3")
+	}
+	return list.Items
+}
+
+// awaitImports waits until they have imported the module, too.
+func awaitImports(t *testing.T, namespace, app string, count int) {
+	t.Helper()
+	for _, pod := range awaitPods(t, namespace, app, count) {
+		awaitLog(t, &pod, "app", "price 3")
 	}
 }
 
