@@ -63,11 +63,13 @@ func cleanDir(dir string, kept bool) (bool, error) {
 	})
 }
 
-// remove stops the processes and deletes the directory. When a process cannot be stopped the directory stays: it is all
-// that a later attempt has to find the process by.
+// remove stops the processes and deletes the directory. When a process cannot be stopped, or what a machine left cannot be removed,
+// the directory stays: it is all that a later attempt has to find them by.
 func remove(dir string, owner *ownership, records []record, removeVolumes func() error) error {
-	err := errors.Join(stopAll(records, removeVolumes), removeFootprint(dir))
-	if !slices.ContainsFunc(records, record.running) {
+	err := stopAll(records, removeVolumes)
+	left := removeFootprint(dir)
+	err = errors.Join(err, left)
+	if left == nil && !slices.ContainsFunc(records, record.running) {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
 	return errors.Join(err, owner.release())

@@ -87,6 +87,26 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	return c, nil
 }
 
+// Root has a directory for each cluster of this repository that runs, was kept or was killed, seen from the repository's root.
+const Root = ".cache/clusters"
+
+// StartNew is Start in a new directory below Root, whose name begins with prefix.
+func StartNew(ctx context.Context, prefix string, options Options) (*Cluster, error) {
+	if err := os.MkdirAll(Root, 0o755); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(Root, prefix)
+	if err != nil {
+		return nil, err
+	}
+	options.Dir = dir
+	c, err := Start(ctx, options)
+	if err != nil {
+		_ = os.Remove(dir) // what is still empty; else it is gone, or stays for Clean
+	}
+	return c, err
+}
+
 // startAttempts is how often a control plane is tried: a port that was free when it was chosen may be taken by another
 // program before ours listens on it.
 const startAttempts = 3

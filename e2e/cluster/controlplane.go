@@ -62,7 +62,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 // startControllers starts what works through the API server, and waits for the objects without which no pod and no
 // claim gets anywhere.
 func (c *Cluster) startControllers(ctx context.Context, client kubernetes.Interface, servers ...*Process) error {
-	if err := shareHostPathRoot(); err != nil {
+	if err := ShareHostPathRoot(); err != nil {
 		c.options.Progress("%v", err) // all but the volumes works
 	}
 	controllers, err := c.Run(controllerManagerName, c.controllerManager())

@@ -13,13 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+
+	"github.com/podshare/podshare/e2e/command"
 )
 
 const (
@@ -121,8 +121,8 @@ func (m *machine) connect(ctx context.Context, pid int) error {
 		fmt.Sprintf("address add %s/30 dev %s", m.gateway, m.name),
 		fmt.Sprintf("link set %s up", m.name),
 	} {
-		if output, err := exec.CommandContext(ctx, "ip", strings.Fields(arguments)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", arguments, err, strings.TrimSpace(string(output)))
+		if err := command.Run(ctx, nil, "ip", strings.Fields(arguments)...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (c *Cluster) nodeReady(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	client, err := kubernetes.NewForConfig(c.Config())
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
@@ -152,10 +152,13 @@ func (c *Cluster) nodeReady(ctx context.Context) (err error) {
 	}
 	for _, node := range nodes.Items {
 		for _, condition := range node.Status.Conditions {
-			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
+			if condition.Type != corev1.NodeReady {
+				continue
+			}
+			if condition.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
 				return nil
 			}
-			err = fmt.Errorf("the node is not: %s", condition.Message)
+			err = fmt.Errorf("it says: %s", condition.Message)
 		}
 	}
 	return errors.Join(err, fmt.Errorf("none of %d nodes is ready", len(nodes.Items)))
@@ -179,15 +182,20 @@ func (c *Cluster) Logs() string {
 
 // Import gives the node images: files as `docker save` writes them. It needs a node.
 func (c *Cluster) Import(ctx context.Context, files ...string) error {
+	return ImportImages(ctx, c.path(machineDir), files...)
+}
+
+// ImportImages gives images to the containerd whose socket is in the directory.
+func ImportImages(ctx context.Context, dir string, files ...string) error {
 	for _, file := range files {
 		file, err := filepath.Abs(file)
 		if err != nil {
 			return err
 		}
-		command := exec.CommandContext(ctx, "ctr", "--address", ContainerdSocket, "--namespace", "k8s.io", "images", "import", file)
-		command.Dir = c.path(machineDir) // a socket's path may have 107 characters: seen from here it is short
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("importing %s into the node: %w: %s", file, err, strings.TrimSpace(string(output)))
+		// A socket's path may have 107 characters: seen from its directory it is short.
+		err = command.RunIn(ctx, dir, nil, "ctr", "--address", ContainerdSocket, "--namespace", "k8s.io", "images", "import", file)
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -214,69 +222,4 @@ func removeFootprint(dir string) error {
 			return err
 		}
 	}
-}
-
-// controlGroupMounts are the places of the hierarchies of control groups: one on a computer of today, one for each controller on
-// an older one.
-func controlGroupMounts() []string {
-	content, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return nil // no Linux
-	}
-	var mounts []string
-	for line := range strings.Lines(string(content)) {
-		fields := strings.Fields(line)
-		if kind := fields[2]; kind == "cgroup" || kind == "cgroup2" {
-			mounts = append(mounts, fields[1])
-		}
-	}
-	return mounts
-}
-
-func hasControlGroups(name string) bool {
-	return slices.ContainsFunc(controlGroupMounts(), func(mount string) bool {
-		_, err := os.Stat(filepath.Join(mount, name))
-		return err == nil
-	})
-}
-
-// makeControlGroups makes those that kubelet wants to find, with all controllers.
-func makeControlGroups(name string) error {
-	for _, mount := range controlGroupMounts() {
-		if err := os.Mkdir(filepath.Join(mount, name), 0o755); err != nil {
-			return err
-		}
-		controllers, err := os.ReadFile(filepath.Join(mount, "cgroup.controllers"))
-		if err != nil {
-			continue // an older hierarchy, whose groups always have its controller
-		}
-		for _, controller := range strings.Fields(string(controllers)) {
-			// Some cannot be had (real-time processes in the way, for one): kubelet says which it misses.
-			_ = os.WriteFile(filepath.Join(mount, "cgroup.subtree_control"), []byte("+"+controller), 0o600)
-		}
-	}
-	return nil
-}
-
-// removeControlGroups removes the groups from the innermost on. The error says which still has processes.
-func removeControlGroups(name string) error {
-	var problems []error
-	for _, mount := range controlGroupMounts() {
-		var groups []string
-		err := filepath.WalkDir(filepath.Join(mount, name), func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.IsDir() {
-				groups = append(groups, path)
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
-		for _, group := range slices.Backward(groups) {
-			if err := os.Remove(group); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				problems = append(problems, err)
-			}
-		}
-	}
-	return errors.Join(problems...)
 }

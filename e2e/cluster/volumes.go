@@ -19,25 +19,25 @@ import (
 const (
 	hostPathProvisioner = "kubernetes.io/host-path"
 	provisionedBy       = "pv.kubernetes.io/provisioned-by"
-	// hostPathRoot is where kube-controller-manager's provisioner makes its directories; it cannot be told otherwise.
-	hostPathRoot = "/tmp/hostpath_pv"
+	// HostPathRoot is where kube-controller-manager's provisioner makes its directories; it cannot be told otherwise.
+	HostPathRoot = "/tmp/hostpath_pv"
 
 	volumesLimit = 10 * time.Second
 )
 
-// shareHostPathRoot makes the provisioner's directory, open to every user as /tmp is: the provisioner itself would make
+// ShareHostPathRoot makes the provisioner's directory, open to every user as /tmp is: the provisioner itself would make
 // it for the one user whose cluster is the first on this machine, and the claims of all others would stay Pending.
-func shareHostPathRoot() error {
-	switch err := os.Mkdir(hostPathRoot, 0o700); {
+func ShareHostPathRoot() error {
+	switch err := os.Mkdir(HostPathRoot, 0o700); {
 	case err == nil:
-		return os.Chmod(hostPathRoot, os.ModeSticky|0o777) // not by Mkdir, which heeds the umask
+		return os.Chmod(HostPathRoot, os.ModeSticky|0o777) // not by Mkdir, which heeds the umask
 	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	const writable = 2
-	if err := syscall.Access(hostPathRoot, writable); err != nil {
+	if err := syscall.Access(HostPathRoot, writable); err != nil {
 		return fmt.Errorf("claims will stay Pending, because %s was made by another user for themselves alone (%w): "+
-			"delete it, or chmod 1777 it", hostPathRoot, err)
+			"delete it, or chmod 1777 it", HostPathRoot, err)
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func removeVolumes(config *rest.Config) error {
 	}
 	volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return fmt.Errorf("listing volumes to delete their directories in %s: %w", hostPathRoot, err)
+		return fmt.Errorf("listing volumes to delete their directories in %s: %w", HostPathRoot, err)
 	}
 	var problems []error
 	for _, volume := range volumes.Items {
@@ -72,5 +72,5 @@ func provisionedDirectory(volume *corev1.PersistentVolume) (string, bool) {
 		return "", false
 	}
 	path := filepath.Clean(source.Path)
-	return path, filepath.Dir(path) == hostPathRoot
+	return path, filepath.Dir(path) == HostPathRoot
 }

@@ -11,8 +11,13 @@ import (
 
 // Run runs a program, with further variables in its environment (KEY=value). The error has the end of what it printed.
 func Run(ctx context.Context, environment []string, name string, arguments ...string) error {
+	return RunIn(ctx, "", environment, name, arguments...)
+}
+
+// RunIn is Run in a directory.
+func RunIn(ctx context.Context, dir string, environment []string, name string, arguments ...string) error {
 	command := exec.CommandContext(ctx, name, arguments...)
-	command.Env = append(os.Environ(), environment...)
+	command.Dir, command.Env = dir, append(os.Environ(), environment...)
 	printed, err := command.CombinedOutput()
 	if err != nil {
 		const lines = 15

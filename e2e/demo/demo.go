@@ -100,24 +100,17 @@ func (d *demo) startCluster(ctx context.Context, keep bool) error {
 		title, what = "A cluster with a node", "etcd, Kubernetes' control plane, containerd, kubelet and kube-proxy are ready"
 	}
 	d.title("%s", title)
-	if err := os.MkdirAll(clustersDir, 0o755); err != nil {
-		return err
-	}
-	leftovers, err := cluster.Clean(clustersDir, false)
+	leftovers, err := cluster.Clean(cluster.Root, false)
 	if err != nil {
 		return err
 	}
 	for _, leftover := range leftovers {
-		d.screen.Say("  removed %s, which a demo that was killed had left", leftover)
-	}
-	dir, err := os.MkdirTemp(clustersDir, "demo-")
-	if err != nil {
-		return err
+		d.screen.Say("  removed %s, which a run that was killed had left", leftover)
 	}
 	err = d.screen.Step(what, func() error {
-		d.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Keep: keep, Node: d.node})
+		d.cluster, err = cluster.StartNew(ctx, "demo-", cluster.Options{Assets: assets, Keep: keep, Node: d.node})
 		if err != nil {
-			return errors.Join(err, os.RemoveAll(dir))
+			return err
 		}
 		config := d.cluster.Config()
 		config.WarningHandler = rest.NoWarnings{} // they would stand in the middle of what is shown

@@ -8,17 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/command"
 )
-
-// clustersDir has a directory for each demo that runs, was kept or was killed.
-const clustersDir = ".cache/clusters"
 
 // exitInterrupted is what a shell reports of a program that Ctrl-C ended.
 const exitInterrupted = 130
@@ -26,11 +22,10 @@ const exitInterrupted = 130
 var errInterrupted = errors.New("interrupted")
 
 func main() {
-	clean := flag.Bool("clean", false, "stop and remove what earlier demos left running, and do nothing else")
+	clean := flag.Bool("clean", false, "stop and remove what earlier runs (make demo, make e2e) left running, and do nothing else")
 	flag.Parse()
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx := command.Context()
 	run := runDemo
 	if *clean {
 		run = cleanUp
@@ -45,12 +40,12 @@ func main() {
 }
 
 func cleanUp(context.Context) error {
-	removed, err := cluster.Clean(clustersDir, true)
+	removed, err := cluster.Clean(cluster.Root, true)
 	for _, dir := range removed {
 		fmt.Println("stopped and removed", dir)
 	}
 	if len(removed) == 0 && err == nil {
-		fmt.Println("no demo was left running")
+		fmt.Println("no cluster was left running")
 	}
 	return err
 }

@@ -8,8 +8,18 @@ import (
 	"github.com/podshare/podshare/e2e/command"
 )
 
-// BreakerImage is what Breaker makes.
-const BreakerImage = "localhost/breaker:e2e"
+// What Podshare and Breaker make.
+const (
+	PodshareImage = "localhost/podshare:e2e"
+	AgentImage    = "localhost/podshare-agent:e2e"
+	BreakerImage  = "localhost/breaker:e2e"
+)
+
+// Podshare builds podshare's images from the Dockerfile, as users do. The builder (docker, podman or buildah) keeps them.
+func Podshare(ctx context.Context, builder string) error {
+	environment := []string{"BUILDAH_ISOLATION=chroot"} // nothing is run in it, but buildah prepares for that
+	return command.Run(ctx, environment, "make", "image", "BUILDER="+builder, "IMAGE="+PodshareImage, "AGENT_IMAGE="+AgentImage)
+}
 
 // CertManager writes an image of cert-manager's controllers, built from its Go module, for clusters into which its own images cannot be
 // pulled. dir is for what it builds.

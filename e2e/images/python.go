@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/podshare/podshare/e2e/command"
 )
 
 // merged are the directories that today's distributions have below /usr, with links in their former places.
@@ -81,8 +83,8 @@ func downloadPackages(ctx context.Context, dir string, packages ...string) ([]st
 		"-o", "Dir::Cache::Archives=" + dir, "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root",
 		"install", "--yes", "--download-only", "--no-install-recommends",
 	}
-	if output, err := exec.CommandContext(ctx, "apt-get", append(arguments, packages...)...).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("downloading %s: %w: %s", strings.Join(packages, ", "), err, strings.TrimSpace(string(output)))
+	if err := command.Run(ctx, nil, "apt-get", append(arguments, packages...)...); err != nil {
+		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
 	if err == nil && len(files) == 0 {

@@ -17,14 +17,14 @@ const pullLimit = 2 * time.Minute
 
 // installCertManager applies cert-manager's release. Where its images cannot be pulled, its controllers are built and run
 // instead: they are the same ones, without the webhook that checks what users write.
-func installCertManager(ctx context.Context, c *cluster, i *images) error {
+func installCertManager(ctx context.Context, c *cluster, l *loader) error {
 	access, err := c.access()
 	if err != nil {
 		return err
 	}
 	objects, err := release(ctx)
 	if err != nil {
-		if err := i.loadCertManager(ctx); err != nil {
+		if err := l.loadCertManager(ctx); err != nil {
 			return err
 		}
 		if objects, err = install.BuiltCertManager(ctx); err != nil {

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/podshare/podshare/e2e/command"
-	imagearchive "github.com/podshare/podshare/e2e/images"
+	"github.com/podshare/podshare/e2e/images"
 )
 
 const (
@@ -98,7 +98,7 @@ func (c *cluster) access() (*rest.Config, error) {
 }
 
 // test runs the suite.
-func (c *cluster) test(ctx context.Context, images *images) error {
+func (c *cluster) test(ctx context.Context, python string) error {
 	return command.Suite(ctx, "KUBECONFIG="+c.kubeconfig, "STORAGE_CLASS="+storageClass,
-		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.python, "BREAKER_IMAGE="+imagearchive.BreakerImage)
+		"IMAGE="+images.PodshareImage, "AGENT_IMAGE="+images.AgentImage, "PYTHON_IMAGE="+python, "BREAKER_IMAGE="+images.BreakerImage)
 }

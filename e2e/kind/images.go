@@ -5,45 +5,40 @@ import (
 	"path/filepath"
 
 	"github.com/podshare/podshare/e2e/command"
-	imagearchive "github.com/podshare/podshare/e2e/images"
+	"github.com/podshare/podshare/e2e/images"
 )
 
-const (
-	podshareImage = "localhost/podshare:e2e"
-	agentImage    = "localhost/podshare-agent:e2e"
-)
-
-// images are what the tests' pods are made of.
-type images struct {
+// loader gives the nodes what the tests' pods are made of.
+type loader struct {
 	cluster *cluster
 	python  string
 }
 
 // build makes podshare's images from the Dockerfile, as users do.
-func (i *images) build(ctx context.Context) error {
-	return command.Run(ctx, nil, "make", "image", "IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage)
+func (l *loader) build(ctx context.Context) error {
+	return images.Podshare(ctx, "docker")
 }
 
 // load puts the images on the nodes. An image with Python that the engine does not have, the nodes pull.
-func (i *images) load(ctx context.Context) error {
-	load := []string{podshareImage, agentImage}
-	if i.python != "" && docker(ctx, "image", "inspect", i.python) == nil {
-		load = append(load, i.python)
+func (l *loader) load(ctx context.Context) error {
+	load := []string{images.PodshareImage, images.AgentImage}
+	if l.python != "" && docker(ctx, "image", "inspect", l.python) == nil {
+		load = append(load, l.python)
 	}
 	if err := kind(ctx, append([]string{"load", "docker-image", "--name", clusterName}, load...)...); err != nil {
 		return err
 	}
-	breaker := filepath.Join(i.cluster.dir, "breaker.tar")
-	if err := imagearchive.Breaker(ctx, i.cluster.dir, breaker); err != nil {
+	breaker := filepath.Join(l.cluster.dir, "breaker.tar")
+	if err := images.Breaker(ctx, l.cluster.dir, breaker); err != nil {
 		return err
 	}
 	return kind(ctx, "load", "image-archive", "--name", clusterName, breaker)
 }
 
 // loadCertManager makes an image of cert-manager's controllers out of its Go module, and puts it on the nodes.
-func (i *images) loadCertManager(ctx context.Context) error {
-	archive := filepath.Join(i.cluster.dir, "certmanager.tar")
-	if err := imagearchive.CertManager(ctx, i.cluster.dir, archive); err != nil {
+func (l *loader) loadCertManager(ctx context.Context) error {
+	archive := filepath.Join(l.cluster.dir, "certmanager.tar")
+	if err := images.CertManager(ctx, l.cluster.dir, archive); err != nil {
 		return err
 	}
 	return kind(ctx, "load", "image-archive", "--name", clusterName, archive)

@@ -17,12 +17,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/podshare/podshare/e2e/command"
 	"github.com/podshare/podshare/e2e/screen"
 )
 
@@ -30,8 +29,7 @@ func main() {
 	clean := flag.Bool("clean", false, "remove the cluster that was kept or whose run was killed, and do nothing else")
 	flag.Parse()
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx := command.Context()
 	do := runSuite
 	if *clean {
 		do = cleanUp
@@ -57,24 +55,24 @@ func runSuite(ctx context.Context, out *screen.Screen) (err error) {
 		err = errors.Join(err, out.Step("the cluster is removed", func() error { return c.remove(context.WithoutCancel(ctx)) }))
 	}()
 	out.Title("1. A cluster of kind, three nodes")
-	images := &images{cluster: c, python: os.Getenv("PYTHON_IMAGE")}
+	l := &loader{cluster: c, python: os.Getenv("PYTHON_IMAGE")}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
 		{"what an earlier run left is removed", c.remove},
-		{"podshare's images are built", images.build},
+		{"podshare's images are built", l.build},
 		{"the nodes are ready", c.create},
-		{"the images are on the nodes", images.load},
+		{"the images are on the nodes", l.load},
 		{"volumes that all nodes share", c.createVolumes},
-		{"cert-manager works", func(ctx context.Context) error { return installCertManager(ctx, c, images) }},
+		{"cert-manager works", func(ctx context.Context) error { return installCertManager(ctx, c, l) }},
 	} {
 		if err := out.Step(step.what, func() error { return step.do(ctx) }); err != nil {
 			return err
 		}
 	}
 	out.Title("2. The suite")
-	return c.test(ctx, images)
+	return c.test(ctx, l.python)
 }
 
 func cleanUp(ctx context.Context, out *screen.Screen) error {

@@ -7,17 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/podshare/podshare/e2e/command"
 	"github.com/podshare/podshare/e2e/images"
 )
 
-const (
-	podshareImage = "localhost/podshare:e2e"
-	agentImage    = "localhost/podshare-agent:e2e"
-
-	imagesDir = ".cache/images"
-)
+const imagesDir = ".cache/images"
 
 // archives are the files of the images that the node gets.
 type archives struct{ builder string }
@@ -44,12 +40,10 @@ func (a *archives) build(ctx context.Context) error {
 	if err := os.MkdirAll(imagesDir, 0o755); err != nil {
 		return err
 	}
-	environment := []string{"BUILDAH_ISOLATION=chroot"} // nothing is run in it, but buildah prepares for that
-	err := command.Run(ctx, environment, "make", "image", "BUILDER="+a.builder, "IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage)
-	if err != nil {
+	if err := images.Podshare(ctx, a.builder); err != nil {
 		return err
 	}
-	for image, file := range map[string]string{podshareImage: inImages("podshare.tar"), agentImage: inImages("agent.tar")} {
+	for image, file := range map[string]string{images.PodshareImage: inImages("podshare.tar"), images.AgentImage: inImages("agent.tar")} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // podman and buildah do not replace it
 			return err
 		}
@@ -57,7 +51,7 @@ func (a *archives) build(ctx context.Context) error {
 		if a.builder == "buildah" {
 			arguments = []string{"push", image, fmt.Sprintf("docker-archive:%s:%s", file, image)}
 		}
-		if err := command.Run(ctx, environment, a.builder, arguments...); err != nil {
+		if err := command.Run(ctx, nil, a.builder, arguments...); err != nil {
 			return err
 		}
 	}
@@ -75,3 +69,5 @@ func (*archives) makeCertManager(ctx context.Context) error {
 func (*archives) makeBreaker(ctx context.Context) error {
 	return images.Breaker(ctx, imagesDir, inImages("breaker.tar"))
 }
+
+func inImages(name string) string { return filepath.Join(imagesDir, name) }

@@ -18,10 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -35,11 +32,7 @@ import (
 	"github.com/podshare/podshare/e2e/screen"
 )
 
-const (
-	assets = "bin/assets"
-	// clustersDir has a directory for each cluster that runs, was kept or was killed; that of the demos too.
-	clustersDir = ".cache/clusters"
-)
+const assets = "bin/assets"
 
 func main() {
 	flag.Usage = func() {
@@ -47,8 +40,7 @@ func main() {
 	}
 	flag.Parse()
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	ctx := command.Context()
 	do := runLocal
 	if os.Getenv("KUBECONFIG") != "" {
 		do = runThere
@@ -117,11 +109,11 @@ func runLocal(ctx context.Context, out *screen.Screen) (err error) {
 	}
 	out.Title("2. The suite")
 	return command.Suite(ctx, "KUBECONFIG="+r.cluster.Kubeconfig(), "STORAGE_CLASS=",
-		"IMAGE="+podshareImage, "AGENT_IMAGE="+agentImage, "PYTHON_IMAGE="+images.PythonImage, "BREAKER_IMAGE="+images.BreakerImage)
+		"IMAGE="+images.PodshareImage, "AGENT_IMAGE="+images.AgentImage, "PYTHON_IMAGE="+images.PythonImage, "BREAKER_IMAGE="+images.BreakerImage)
 }
 
 func (r *run) clean(context.Context) error {
-	_, err := cluster.Clean(clustersDir, false)
+	_, err := cluster.Clean(cluster.Root, false)
 	return err
 }
 
@@ -145,19 +137,9 @@ func (r *run) installPackages(ctx context.Context) error {
 	return command.Run(ctx, noninteractive, "apt-get", append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)...)
 }
 
-func (r *run) start(ctx context.Context) error {
-	if err := os.MkdirAll(clustersDir, 0o755); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(clustersDir, "e2e-")
-	if err != nil {
-		return err
-	}
-	r.cluster, err = cluster.Start(ctx, cluster.Options{Dir: dir, Assets: assets, Node: true, Keep: r.keep})
-	if err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
-	}
-	return nil
+func (r *run) start(ctx context.Context) (err error) {
+	r.cluster, err = cluster.StartNew(ctx, "e2e-", cluster.Options{Assets: assets, Node: true, Keep: r.keep})
+	return err
 }
 
 func (r *run) installCertManager(ctx context.Context) error {
@@ -169,5 +151,3 @@ func (r *run) installCertManager(ctx context.Context) error {
 	access.WarningHandler = rest.NoWarnings{}
 	return install.CertManager(ctx, access, objects)
 }
-
-func inImages(name string) string { return filepath.Join(imagesDir, name) }

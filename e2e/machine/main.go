@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/command"
 	"github.com/podshare/podshare/e2e/node"
 )
 
@@ -122,8 +122,8 @@ func setNetwork(ctx context.Context, o options) error {
 		// What is for a Service leaves by it, until kube-proxy's rules send it to a pod.
 		"route add default via " + o.gateway,
 	} {
-		if output, err := exec.CommandContext(ctx, "ip", strings.Fields(arguments)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", arguments, err, strings.TrimSpace(string(output)))
+		if err := command.Run(ctx, nil, "ip", strings.Fields(arguments)...); err != nil {
+			return err
 		}
 	}
 	return nil

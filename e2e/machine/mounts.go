@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/podshare/podshare/e2e/cluster"
 	"github.com/podshare/podshare/e2e/node"
 )
 
@@ -62,15 +63,10 @@ func descriptor(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(i
 // isolateVolumes gives the control plane a directory of its own for the volumes that it provisions: it can make them only below
 // of /tmp, where other clusters' are. The place may have to be made, and is left then: it is the same for all.
 func isolateVolumes() error {
-	if err := os.Mkdir(node.Volumes, 0o700); err == nil {
-		err = os.Chmod(node.Volumes, os.ModeSticky|0o777)
-		if err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
+	if err := cluster.ShareHostPathRoot(); err != nil {
 		return err
 	}
-	return mounts(mount{node.Mount + "/volumes", node.Volumes, "", syscall.MS_BIND, ""})
+	return mounts(mount{node.Mount + "/volumes", cluster.HostPathRoot, "", syscall.MS_BIND, ""})
 }
 
 // kubeletSettings are settings of the kernel, common to the whole computer, that kubelet changes and nobody would change back.

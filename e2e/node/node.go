@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/images"
 )
 
 const (
 	// Mount is the machine's directory, in which the node has all its files.
 	Mount = "/run/podshare"
-	// Volumes is where the control plane provisions volumes; it cannot be told otherwise.
-	Volumes = "/tmp/hostpath_pv"
 
-	name       = "podshare-node"
+	name = "podshare-node"
+	// pauseImage is that of each pod's first process. No registry has it.
+	pauseImage = "localhost/pause:e2e"
 	readyLimit = time.Minute
 )
 
@@ -45,12 +46,16 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) error {
 	if err := openVolumes(); err != nil {
 		return err
 	}
+	pause := path("pause.tar")
+	if err := images.Program(pauseImage, filepath.Join(o.Programs, "pause"), pause); err != nil {
+		return err
+	}
 	containerd, err := c.Run("containerd", []string{"/usr/bin/env", "containerd", "--config=" + path("containerd.toml")})
 	if err != nil {
 		return err
 	}
 	if err := containerd.Await(ctx, "containerd to have the image of pods' first process", readyLimit, func(ctx context.Context) error {
-		return importPause(ctx, filepath.Join(o.Programs, "pause"))
+		return cluster.ImportImages(ctx, Mount, pause)
 	}); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/podshare/podshare/e2e/cluster"
 )
 
 // openVolumes lets every user write to each volume that is made from now on, as the storage of real clusters does in one way or
@@ -14,7 +16,7 @@ func openVolumes() error {
 	if err != nil {
 		return err
 	}
-	if err := watcher.Add(Volumes); err != nil {
+	if err := watcher.Add(cluster.HostPathRoot); err != nil {
 		return err
 	}
 	go func() {

@@ -15,11 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// servingSecret has the certificate that the webhook serves.
+const servingSecret = "podshare-webhook-tls"
+
 // TestNoPodIsLostWhileTheAuthorityIsRotated disturbs podshare itself, so it does not run beside another test.
 func TestNoPodIsLostWhileTheAuthorityIsRotated(t *testing.T) {
 	createWhile(t, newNamespace(t), 300, func(ctx context.Context) error {
 		// The authority first, and then what it signs.
-		return errors.Join(renew(ctx, "podshare-ca", "podshare-ca"), renew(ctx, "podshare-webhook", "podshare-webhook-tls"))
+		return errors.Join(renew(ctx, "podshare-ca", "podshare-ca"), renew(ctx, "podshare-webhook", servingSecret))
 	})
 	authority, err := secret(t.Context(), "podshare-ca")
 	require.NoError(t, err)
@@ -66,10 +69,15 @@ func renew(ctx context.Context, certificate, name string) error {
 	if err != nil {
 		return err
 	}
+	return awaitOther(ctx, before)
+}
+
+// awaitOther waits until a Secret has another certificate than before.
+func awaitOther(ctx context.Context, before *corev1.Secret) error {
 	return within(ctx, limit, func(ctx context.Context) error {
-		now, err := secret(ctx, name)
+		now, err := secret(ctx, before.Name)
 		if err == nil && bytes.Equal(now.Data[corev1.TLSCertKey], before.Data[corev1.TLSCertKey]) {
-			err = errors.New("Certificate " + certificate + " is still the old one")
+			err = errors.New("the certificate in Secret " + before.Name + " is still the old one")
 		}
 		return err
 	})

@@ -40,10 +40,7 @@ func TestWithAllReplicasOfTheWebhookGoneOnlyAnnotatedPodsWait(t *testing.T) {
 	create(t, plain)
 	awaitReady(t, plain)
 
-	pod := newPod(namespace, "deployment", map[string]string{"consume": "rules"})
-	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
-	}})
+	createDeployment(t, newPod(namespace, "deployment", map[string]string{"consume": "rules"}))
 	awaitReplicaFailure(t, namespace)
 	scaleBack(t, "podshare-webhook")
 	// Its controller tries again unaided, after a growing time.
@@ -67,10 +64,7 @@ func TestPodshareComesBackByItselfWhenAllItsPodsAreDeletedAtOnce(t *testing.T) {
 	require.NotEmpty(t, before.Items)
 	begun := time.Now()
 	require.NoError(t, api.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(system), client.GracePeriodSeconds(0)))
-	pod := newPod(namespace, "unaided", map[string]string{"consume": "rules"})
-	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
-	}})
+	createDeployment(t, newPod(namespace, "unaided", map[string]string{"consume": "rules"}))
 
 	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error {
 		var now corev1.PodList
@@ -90,6 +84,14 @@ func TestPodshareComesBackByItselfWhenAllItsPodsAreDeletedAtOnce(t *testing.T) {
 	}))
 	t.Logf("podshare was ready again %s after all its pods were deleted", time.Since(begun).Round(100*time.Millisecond))
 	awaitPods(t, namespace, "unaided", 1)
+}
+
+// createDeployment makes one whose template is the pod.
+func createDeployment(t *testing.T, pod *corev1.Pod) {
+	t.Helper()
+	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
+	}})
 }
 
 // awaitReplicaFailure waits until a ReplicaSet says why it has no pods.
@@ -205,24 +207,16 @@ func setUnschedulable(t *testing.T, name string, unschedulable bool) {
 
 // rollAndRenew restarts the webhook, has its certificate issued anew, and restarts it with that one.
 func rollAndRenew(ctx context.Context) error {
-	before, err := certificate(ctx)
+	before, err := secret(ctx, servingSecret)
 	if err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
 		restartWebhook,
 		func(ctx context.Context) error { // cert-manager issues a certificate again whose Secret is gone
-			return api.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: "podshare-webhook-tls"}})
+			return api.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: servingSecret}})
 		},
-		func(ctx context.Context) error {
-			return within(ctx, limit, func(ctx context.Context) error {
-				now, err := certificate(ctx)
-				if err == nil && now == before {
-					err = fmt.Errorf("the certificate is still the old one")
-				}
-				return err
-			})
-		},
+		func(ctx context.Context) error { return awaitOther(ctx, before) },
 		restartWebhook,
 	} {
 		if err := step(ctx); err != nil {
@@ -230,11 +224,6 @@ func rollAndRenew(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func certificate(ctx context.Context) (string, error) {
-	s, err := secret(ctx, "podshare-webhook-tls")
-	return string(s.Data[corev1.TLSCertKey]), err
 }
 
 func TestANewLeaderMakesClaimsAfterTheOldOneIsKilled(t *testing.T) {

@@ -24,8 +24,14 @@ import (
 // newNamespace makes a namespace for a test, in which only restricted pods may run, and removes it when the test ends.
 func newNamespace(t *testing.T) string {
 	t.Helper()
+	return newNamespaceFor(t, "restricted")
+}
+
+// newNamespaceFor is newNamespace with another level of the Pod Security Standards.
+func newNamespaceFor(t *testing.T, level string) string {
+	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "podshare-e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		GenerateName: "podshare-e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": level},
 	}}
 	require.NoError(t, api.Create(t.Context(), namespace))
 	t.Cleanup(func() {

@@ -27,14 +27,10 @@ func newBreaker(t *testing.T) *breaker {
 	if breakerImage == "" {
 		t.Skip("BREAKER_IMAGE names no image of e2e/breaker")
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "podshare-e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "privileged"},
-	}}
-	create(t, namespace)
-	t.Cleanup(func() { require.NoError(t, api.Delete(context.Background(), namespace)) })
-	b := &breaker{dir: path.Join("/run", namespace.Name)}
+	namespace := newNamespaceFor(t, "privileged")
+	b := &breaker{dir: path.Join("/run", namespace)}
 	b.pod = &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "breaker"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "breaker"},
 		Spec: corev1.PodSpec{
 			NodeName: schedulable(t)[0], TerminationGracePeriodSeconds: new(int64(5)), AutomountServiceAccountToken: new(false),
 			Containers: []corev1.Container{{
@@ -45,9 +41,7 @@ func newBreaker(t *testing.T) *breaker {
 			Volumes: []corev1.Volume{{Name: "run", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/run"}}}},
 		},
 	}
-	require.NoError(t, within(t.Context(), limit, func(ctx context.Context) error { // its ServiceAccount takes a moment
-		return api.Create(ctx, b.pod.DeepCopy())
-	}))
+	create(t, b.pod)
 	awaitLog(t, b.pod, "breaker", "mounted")
 	return b
 }
@@ -83,14 +77,13 @@ func TestPodsAreUnreadyWhileTheirMountHangsAndReadyAgainAfterwards(t *testing.T)
 	b := newBreaker(t)
 	namespace := newNamespace(t)
 	b.share(t, namespace, "rules", "hanging")
-	var pods []*corev1.Pod
-	for _, pod := range []*corev1.Pod{
+	pods := []*corev1.Pod{
 		newPod(namespace, "producer", map[string]string{"produce": "rules"}, on(b.pod.Spec.NodeName)),
 		newPod(namespace, "sidecar", map[string]string{"consume": "rules"}, on(b.pod.Spec.NodeName)),
 		newPod(namespace, "container", map[string]string{"consume": "rules", "readiness": "container"}, on(b.pod.Spec.NodeName)),
-	} {
+	}
+	for _, pod := range pods {
 		create(t, pod)
-		pods = append(pods, pod)
 	}
 	awaitReady(t, pods...)
 	publish(t, pods[0], "rules", 1)
