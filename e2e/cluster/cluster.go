@@ -164,8 +164,54 @@ func (c *Cluster) Run(name string, args []string, env ...string) (*Process, erro
 	return p, nil
 }
 
+// RestartAPIServer ends the API server, starts it again on its port, and returns when it is ready. In a cluster with a node the
+// machine does that: see the function of that name.
+func (c *Cluster) RestartAPIServer(ctx context.Context) error {
+	p, err := c.restart(apiServerName)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	return p.Await(ctx, "the API server to be back", readyLimit, ready(client))
+}
+
+// restart replaces a process by a new one of the same program.
+func (c *Cluster) restart(name string) (*Process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.processes, func(p *Process) bool { return p.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("this cluster has no process %q", name)
+	}
+	if err := c.processes[i].Stop(); err != nil {
+		return nil, err
+	}
+	p, err := startProcess(c.processes[i].spec)
+	if err != nil {
+		return nil, err
+	}
+	c.processes[i] = p
+	return p, nil
+}
+
 // Wait returns when a process of the cluster ends that should not, with an error that describes it.
 func (c *Cluster) Wait() error {
+	for {
+		p := c.awaitEnd()
+		c.mu.Lock() // a restart is over then
+		needed := slices.Contains(c.processes, p)
+		c.mu.Unlock()
+		if needed {
+			return p.exitError("it was needed")
+		}
+	}
+}
+
+// awaitEnd returns the first process that ends.
+func (c *Cluster) awaitEnd() *Process {
 	c.mu.Lock()
 	processes := slices.Clone(c.processes)
 	c.mu.Unlock()
@@ -176,7 +222,7 @@ func (c *Cluster) Wait() error {
 			ended <- p
 		}()
 	}
-	return (<-ended).exitError("it was needed")
+	return <-ended
 }
 
 // Stop ends every process in the reverse order of their start, deletes the directories that the cluster's volumes had

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -171,6 +172,23 @@ func (c *Cluster) Gateway() string {
 	}
 	return c.machine.gateway.String()
 }
+
+// RestartAPIServer tells the machine of the cluster in a directory to restart its API server, and does not wait for it.
+func RestartAPIServer(dir string) error {
+	records, err := readRecords(dir)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.name == machineName && r.running() {
+			return syscall.Kill(r.pid, RestartSignal)
+		}
+	}
+	return fmt.Errorf("in %s there is no cluster with a node that runs", dir)
+}
+
+// RestartSignal makes a machine restart its API server.
+const RestartSignal = syscall.SIGHUP
 
 // Logs returns the directory that holds the logs of the cluster's processes.
 func (c *Cluster) Logs() string {

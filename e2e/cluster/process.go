@@ -21,6 +21,7 @@ const (
 // Process is a program that runs as part of a cluster.
 type Process struct {
 	record
+	spec spec
 	log  string
 	done chan struct{} // closed when it has exited, after err was set
 	err  error
@@ -57,7 +58,7 @@ func startProcess(s spec) (*Process, error) {
 	if err := startChild(command, s.outlive, s.apart); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", s.name, err)
 	}
-	p := &Process{log: logFile, done: make(chan struct{})}
+	p := &Process{spec: s, log: logFile, done: make(chan struct{})}
 	p.record, err = newRecord(s, command.Process.Pid) // before Wait: until then, the pid is nobody else's
 	go func() {
 		p.err = command.Wait()

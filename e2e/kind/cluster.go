@@ -99,6 +99,10 @@ func (c *cluster) access() (*rest.Config, error) {
 
 // test runs the suite.
 func (c *cluster) test(ctx context.Context, python string) error {
-	return command.Suite(ctx, "KUBECONFIG="+c.kubeconfig, "STORAGE_CLASS="+storageClass,
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return command.Suite(ctx, "KUBECONFIG="+c.kubeconfig, "STORAGE_CLASS="+storageClass, "DISTURB="+self,
 		"IMAGE="+images.PodshareImage, "AGENT_IMAGE="+images.AgentImage, "PYTHON_IMAGE="+python, "BREAKER_IMAGE="+images.BreakerImage)
 }

@@ -9,6 +9,9 @@
 //	PYTHON_IMAGE     an image with python3; one that the engine has is loaded, others the nodes pull
 //	TESTS            a pattern for the names of the tests to run; all without it
 //	KEEP             1: leave the cluster running
+//
+// As `e2e-kind restart-api-server`, `e2e-kind stop-node NAME` and `e2e-kind start-node NAME` it does that to its cluster: the
+// suite's DISTURB.
 package main
 
 import (
@@ -31,8 +34,11 @@ func main() {
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
 	ctx := command.Context()
 	do := runSuite
-	if *clean {
+	switch {
+	case *clean:
 		do = cleanUp
+	case flag.NArg() > 0:
+		do = func(ctx context.Context, _ *screen.Screen) error { return disturb(ctx, flag.Args()) }
 	}
 	if err := do(ctx, screen.New(os.Stdout)); err != nil {
 		fmt.Fprintln(os.Stderr, "\ne2e/kind:", err)

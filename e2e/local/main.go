@@ -10,6 +10,8 @@
 //	STORAGE_CLASS, IMAGE, AGENT_IMAGE, PYTHON_IMAGE  for that cluster
 //	TESTS          a pattern for the names of the tests to run; all without it
 //	KEEP           1: leave the cluster running
+//
+// As `e2e restart-api-server` it does that to the cluster whose kubeconfig is KUBECONFIG: the suite's DISTURB.
 package main
 
 import (
@@ -18,6 +20,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -42,7 +46,10 @@ func main() {
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
 	ctx := command.Context()
 	do := runLocal
-	if os.Getenv("KUBECONFIG") != "" {
+	switch {
+	case flag.NArg() > 0:
+		do = func(context.Context, *screen.Screen) error { return disturb(flag.Args()) }
+	case os.Getenv("KUBECONFIG") != "":
 		do = runThere
 	}
 	if err := do(ctx, screen.New(os.Stdout)); err != nil {
@@ -65,6 +72,13 @@ func runThere(ctx context.Context, out *screen.Screen) error {
 	}
 	out.Title("The suite, on the cluster of %s", os.Getenv("KUBECONFIG"))
 	return command.Suite(ctx)
+}
+
+func disturb(how []string) error {
+	if !slices.Equal(how, []string{"restart-api-server"}) {
+		return fmt.Errorf("%q: only restart-api-server can be done to a cluster of this computer", how)
+	}
+	return cluster.RestartAPIServer(filepath.Dir(os.Getenv("KUBECONFIG")))
 }
 
 // run is one run on a cluster of its own.
@@ -107,8 +121,16 @@ func runLocal(ctx context.Context, out *screen.Screen) (err error) {
 			return err
 		}
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	kubectl, err := filepath.Abs(assets + "/kubectl")
+	if err != nil {
+		return err
+	}
 	out.Title("2. The suite")
-	return command.Suite(ctx, "KUBECONFIG="+r.cluster.Kubeconfig(), "STORAGE_CLASS=",
+	return command.Suite(ctx, "KUBECONFIG="+r.cluster.Kubeconfig(), "STORAGE_CLASS=", "DISTURB="+self, "KUBECTL="+kubectl,
 		"IMAGE="+images.PodshareImage, "AGENT_IMAGE="+images.AgentImage, "PYTHON_IMAGE="+images.PythonImage, "BREAKER_IMAGE="+images.BreakerImage)
 }
 

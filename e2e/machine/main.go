@@ -55,8 +55,9 @@ func first(o options) error {
 	if err := isolate(o); err != nil {
 		return fmt.Errorf("preparing the file system: %w", err)
 	}
-	end := make(chan os.Signal, 1)
+	end, restart := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(restart, cluster.RestartSignal)
 	go func() {
 		<-end
 		os.Exit(0) // and the kernel ends all others
@@ -67,6 +68,11 @@ func first(o options) error {
 	if err != nil {
 		return err
 	}
+	go func() {
+		for sent := range restart {
+			_ = child.Signal(sent) // it has ended, and so will this process
+		}
+	}()
 	for {
 		var status syscall.WaitStatus
 		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
@@ -82,6 +88,8 @@ func first(o options) error {
 // work starts the cluster and keeps it until it is killed.
 func work(o options) error {
 	ctx := context.Background()
+	restart := make(chan os.Signal, 1)
+	signal.Notify(restart, cluster.RestartSignal)
 	if err := setNetwork(ctx, o); err != nil {
 		return err
 	}
@@ -100,7 +108,19 @@ func work(o options) error {
 		return err
 	}
 	say("ready")
-	return c.Wait()
+	failed := make(chan error, 1)
+	go func() { failed <- c.Wait() }()
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-restart:
+			if err := c.RestartAPIServer(ctx); err != nil {
+				return err
+			}
+			say("the API server is back")
+		}
+	}
 }
 
 // setNetwork waits for the cable that the cluster's owner lays, and takes the addresses.

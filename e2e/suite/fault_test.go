@@ -80,7 +80,7 @@ func TestPodshareComesBackByItselfWhenAllItsPodsAreDeletedAtOnce(t *testing.T) {
 				return errors.Join(err, fmt.Errorf("pod %s is not a new one that is ready", pod.Name))
 			}
 		}
-		return nil
+		return isAvailable(ctx)
 	}))
 	t.Logf("podshare was ready again %s after all its pods were deleted", time.Since(begun).Round(100*time.Millisecond))
 	awaitPods(t, namespace, "unaided", 1)
@@ -186,7 +186,7 @@ func drain(ctx context.Context, node string) error {
 				return fmt.Errorf("pod %s is still on node %s", pod.Name, node)
 			}
 		}
-		return allAvailable(ctx)
+		return isAvailable(ctx)
 	})
 }
 
@@ -243,7 +243,7 @@ func TestANewLeaderMakesClaimsAfterTheOldOneIsKilled(t *testing.T) {
 	took := time.Since(begun)
 	t.Logf("the claim of a new share was there %s after the leader was killed", took.Round(100*time.Millisecond))
 	assert.Less(t, took, 20*time.Second)
-	require.NoError(t, within(t.Context(), limit, allAvailable))
+	require.NoError(t, within(t.Context(), limit, isAvailable))
 }
 
 func scale(t *testing.T, name string, replicas int) {
@@ -265,7 +265,7 @@ func scale(t *testing.T, name string, replicas int) {
 func scaleBack(t *testing.T, name string) {
 	t.Helper()
 	scale(t, name, 2)
-	require.NoError(t, within(context.Background(), limit, allAvailable))
+	require.NoError(t, within(context.Background(), limit, isAvailable))
 }
 
 func restartWebhook(ctx context.Context) error { return restart(ctx, "podshare-webhook") }
@@ -278,5 +278,5 @@ func restart(ctx context.Context, name string) error {
 	if err := api.Patch(ctx, deployment, client.RawPatch(types.StrategicMergePatchType, patch)); err != nil {
 		return err
 	}
-	return within(ctx, limit, allAvailable)
+	return within(ctx, limit, isAvailable)
 }

@@ -85,19 +85,26 @@ func installPodshare(ctx context.Context) error {
 	if err := install.Apply(ctx, access, objects); err != nil {
 		return err
 	}
-	if err := within(ctx, limit, allAvailable); err != nil {
+	if err := within(ctx, limit, isAvailable); err != nil {
 		return fmt.Errorf("podshare is not available: %w", err)
 	}
-	return within(ctx, limit, func(ctx context.Context) error {
-		pod := newPod("default", "probe", map[string]string{"consume": "probe"})
-		if err := api.Create(ctx, pod, client.DryRunAll); err != nil {
-			return fmt.Errorf("an annotated pod, as a dry run: %w", err)
-		}
-		if pod.Labels["podshare.dev/injected"] != "true" {
-			return errors.New("an annotated pod was accepted without its share")
-		}
-		return nil
-	})
+	return nil
+}
+
+// isAvailable says what podshare lacks: a replica that is ready, or that the API server reaches the webhook. The second follows the
+// first by up to a second, until the nodes know where the Service leads.
+func isAvailable(ctx context.Context) error {
+	if err := allAvailable(ctx); err != nil {
+		return err
+	}
+	pod := newPod("default", "probe", map[string]string{"consume": "probe"})
+	if err := api.Create(ctx, pod, client.DryRunAll); err != nil {
+		return fmt.Errorf("an annotated pod, as a dry run: %w", err)
+	}
+	if pod.Labels["podshare.dev/injected"] != "true" {
+		return errors.New("an annotated pod was accepted without its share")
+	}
+	return nil
 }
 
 // allAvailable says which Deployment of podshare is not.

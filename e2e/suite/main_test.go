@@ -8,6 +8,9 @@
 //	STORAGE_CLASS  a class that offers ReadWriteMany; the cluster's default without it.
 //	IMAGE, AGENT_IMAGE, PYTHON_IMAGE  podshare's two images, and one with python3.
 //	BREAKER_IMAGE  that of e2e/breaker; without it, what needs storage that fails is skipped.
+//	DISTURB        a program that does to the cluster what its API cannot: restart-api-server, stop-node NAME, start-node NAME;
+//	               without it, what needs that is skipped.
+//	KUBECTL        kubectl, whose output is compared with the documentation's; not compared without it.
 //	KEEP           1: podshare stays installed afterwards.
 package suite_test
 
