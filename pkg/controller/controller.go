@@ -89,6 +89,13 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
+// A standby works after the lease's duration and one retry, of 2 to 4.4 s (client-go, leaderelection): within the 20 s that a claim may
+// take when its leader dies, or when the API server was gone for longer than the deadline. The usual 15 s would be too close.
+const (
+	leaseDuration = 12 * time.Second
+	renewDeadline = 8 * time.Second
+)
+
 func newManager(o Options) (manager.Manager, error) {
 	access := rest.AddUserAgent(o.REST, Name)
 	access.QPS, access.Burst = requestsPerSecond, requestBurst
@@ -101,6 +108,8 @@ func newManager(o Options) (manager.Manager, error) {
 		LeaderElectionNamespace: o.LeaderElectionNamespace,
 		// The process ends right after the manager, so the next leader need not wait until the lease runs out.
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 new(leaseDuration),
+		RenewDeadline:                 new(renewDeadline),
 		Controller: ctrlconfig.Controller{
 			// Without it a standby would fill its caches, and know anything to report, only once it leads.
 			EnableWarmup: new(true),
