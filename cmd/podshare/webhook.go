@@ -23,8 +23,10 @@ func newWebhookCommand(log *logOptions) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "webhook",
 		Short: "Patch annotated pods as they are created",
-		Long: `Serve the mutating admission webhook: POST /mutate-pods takes an AdmissionReview of admission.k8s.io/v1, and answers
-with a patch that adds the shares which the pod's annotations name, or with a refusal that says every mistake.
+		Long: `Serve the admission webhooks. POST /mutate-pods takes an AdmissionReview of admission.k8s.io/v1, and answers with a
+patch that adds the shares which the pod's annotations name, or with a refusal that says every mistake. POST
+/validate-workloads says the same mistakes when a workload is applied whose pods would be refused, and warns of annotations
+on the workload that belong to its template.
 
 It needs no credentials and calls nobody: an answer follows from the request and the configuration file alone, so any
 number of replicas can run.
@@ -79,8 +81,8 @@ func runWebhook(cmd *cobra.Command, log *logOptions, configFile string, options 
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	server, err := webhook.Listen(options, func(pod []byte) (*inject.Result, error) {
-		return inject.Pod(pod, platform)
+	server, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
+		return inject.Pod(pod, namespace, platform)
 	}, logger)
 	if err != nil {
 		return err

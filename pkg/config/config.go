@@ -3,6 +3,7 @@
 package config
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -51,6 +52,11 @@ type Limits struct {
 	MaxSize *resource.Quantity
 	// StorageClasses are the classes that annotations may name. Empty: any.
 	StorageClasses []string
+	// SharesPerNamespace is the most claims that podshare makes in a namespace. 0: no limit.
+	SharesPerNamespace int
+	// Producers are patterns of the pods that may produce: "namespace/service-account", with * and ? in either. Empty: all may. Whoever
+	// produces runs code in its consumers.
+	Producers []string
 }
 
 // Agent is who checks shares for a pod's readiness, in the pod itself.
@@ -138,6 +144,14 @@ func (c *Config) AllowsSize(size resource.Quantity) bool {
 // AllowsStorageClass reports whether policy lets an annotation name a class.
 func (c *Config) AllowsStorageClass(class string) bool {
 	return len(c.Limits.StorageClasses) == 0 || slices.Contains(c.Limits.StorageClasses, class)
+}
+
+// AllowsProducer reports whether policy lets pods of a namespace with a service account write to shares.
+func (c *Config) AllowsProducer(namespace, serviceAccount string) bool {
+	return len(c.Limits.Producers) == 0 || slices.ContainsFunc(c.Limits.Producers, func(pattern string) bool {
+		matches, _ := path.Match(pattern, namespace+"/"+serviceAccount) // what Parse takes cannot be wrong
+		return matches
+	})
 }
 
 // Within reports whether a clean absolute path is a directory or lies below it.

@@ -65,6 +65,9 @@ var fields = map[string]field{
 	"limits.maxSize":        {take: takeMaxSize},
 	"limits.storageClasses": {take: takeStorageClasses, list: true},
 
+	"limits.sharesPerNamespace": {take: takeSharesPerNamespace},
+	"limits.producers":          {take: takeProducers, list: true},
+
 	"agent.image":                     {take: takeImage},
 	"agent.imagePullPolicy":           {take: takePullPolicy},
 	"agent.probe":                     {take: takeProbe},
@@ -113,6 +116,16 @@ func takeReadiness(c *Config, v string) error {
 func takeSharesPerPod(c *Config, v string) (err error) {
 	c.Limits.SharesPerPod, err = parseNumber(v, 1, 1000)
 	return err
+}
+
+func takeSharesPerNamespace(c *Config, v string) (err error) {
+	c.Limits.SharesPerNamespace, err = parseNumber(v, 1, 100_000)
+	return err
+}
+
+func takeProducers(c *Config, v string) error {
+	c.Limits.Producers = append(c.Limits.Producers, v)
+	return checkProducers(v)
 }
 
 func takeMaxSize(c *Config, v string) error {

@@ -28,6 +28,8 @@ limits:
   sharesPerPod: 3
   maxSize: 50Gi
   storageClasses: [nfs, cephfs]
+  sharesPerNamespace: 20
+  producers: ["editors/*", "*/rule-editor"]
 agent:
   image: registry.example.com:5000/mirror/podshare-agent:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
   imagePullPolicy: Always
@@ -43,7 +45,8 @@ agent:
 	assert.Equal(t, &config.Config{
 		Mounts:   config.Mounts{Root: "/srv/shares", Allowed: []string{"/data", "/opt/models"}},
 		Defaults: config.Defaults{Size: resource.MustParse("5Gi"), StorageClass: "nfs", Readiness: api.ReadinessNone},
-		Limits:   config.Limits{SharesPerPod: 3, MaxSize: &limit, StorageClasses: []string{"nfs", "cephfs"}},
+		Limits: config.Limits{SharesPerPod: 3, MaxSize: &limit, StorageClasses: []string{"nfs", "cephfs"},
+			SharesPerNamespace: 20, Producers: []string{"editors/*", "*/rule-editor"}},
 		Agent: config.Agent{
 			Image: "registry.example.com:5000/mirror/podshare-agent:v1@sha256:" +
 				"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -56,6 +59,10 @@ agent:
 	assert.True(t, c.AllowsPath("/srv/shares/rules"))
 	assert.True(t, c.AllowsPath("/data/rules"))
 	assert.False(t, c.AllowsPath("/database"))
+	assert.True(t, c.AllowsProducer("editors", "default"))
+	assert.True(t, c.AllowsProducer("shop", "rule-editor"))
+	assert.False(t, c.AllowsProducer("shop", "default"))
+	assert.True(t, config.Default().AllowsProducer("shop", "default"))
 }
 
 func TestAFileThatSaysNothingButItsVersionIsTheDefault(t *testing.T) {
@@ -81,6 +88,8 @@ limits:
   sharesPerPod: many
   maxSize:
   storageClasses: nfs
+  sharesPerNamespace: 0
+  producers: [editors, "shop/[a-z]", "Shop/*"]
 policy: {}
 agent:
   image: podshare agent
@@ -108,17 +117,21 @@ config.yaml:12: defaults.readiness: "shell" must be one of ["sidecar" "container
 config.yaml:14: limits.sharesPerPod: "many" must be a whole number from 1 to 1000
 config.yaml:15: limits.maxSize: must be a single value; leave the line out for the default
 config.yaml:16: limits.storageClasses: must be a list; leave the line out for the default
-config.yaml:17: "policy": unknown field; allowed here: agent, apiVersion, defaults, kind, limits, mounts
-config.yaml:19: agent.image: "podshare agent" must be the reference of an image, such as "registry.example.com/podshare-agent:v0.1.0"
-config.yaml:20: agent.imagePullPolicy: "Sometimes" must be one of ["IfNotPresent" "Always" "Never"]
-config.yaml:21: agent.probe: "tcp" must be one of ["exec" "httpGet"]
-config.yaml:22: agent.port: "80" must be a whole number from 1024 to 65535
-config.yaml:24: agent.resources.requests.cpu: "0" must be an amount of CPU time above 0, such as "10m" or "0.5"
-config.yaml:24: agent.resources.requests.memory: "lots" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
-config.yaml:25: agent.resources.limits: must be a mapping of cpu, memory
-config.yaml:26: agent.minFree.percent: "101" must be a whole number from 0 to 100
-config.yaml:26: agent.minFree.bytes: "5%" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
-config.yaml:26: agent.minFree.inodes: "-1" must be a whole number from 0 to 1000000000`, err.Error())
+config.yaml:17: limits.sharesPerNamespace: "0" must be a whole number from 1 to 100000
+config.yaml:18: limits.producers: "editors" must be "namespace/service-account", where * stands for any characters and ? for one, such as "shop/*" or "*/rule-editor"
+config.yaml:18: limits.producers: "shop/[a-z]" must be "namespace/service-account", where * stands for any characters and ? for one, such as "shop/*" or "*/rule-editor"
+config.yaml:18: limits.producers: "Shop/*" must be "namespace/service-account", where * stands for any characters and ? for one, such as "shop/*" or "*/rule-editor"
+config.yaml:19: "policy": unknown field; allowed here: agent, apiVersion, defaults, kind, limits, mounts
+config.yaml:21: agent.image: "podshare agent" must be the reference of an image, such as "registry.example.com/podshare-agent:v0.1.0"
+config.yaml:22: agent.imagePullPolicy: "Sometimes" must be one of ["IfNotPresent" "Always" "Never"]
+config.yaml:23: agent.probe: "tcp" must be one of ["exec" "httpGet"]
+config.yaml:24: agent.port: "80" must be a whole number from 1024 to 65535
+config.yaml:26: agent.resources.requests.cpu: "0" must be an amount of CPU time above 0, such as "10m" or "0.5"
+config.yaml:26: agent.resources.requests.memory: "lots" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:27: agent.resources.limits: must be a mapping of cpu, memory
+config.yaml:28: agent.minFree.percent: "101" must be a whole number from 0 to 100
+config.yaml:28: agent.minFree.bytes: "5%" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:28: agent.minFree.inodes: "-1" must be a whole number from 0 to 1000000000`, err.Error())
 }
 
 func TestAFileThatIsNoConfiguration(t *testing.T) {
@@ -127,7 +140,7 @@ func TestAFileThatIsNoConfiguration(t *testing.T) {
 		"only comments":             {"# later\n", `c.yaml:1: the file is empty: apiVersion must be "config.podshare.dev/v1alpha1"`},
 		"a list":                    {"- a\n", `c.yaml:1: must be a mapping that begins with apiVersion: config.podshare.dev/v1alpha1`},
 		"no version":                {"limits: {sharesPerPod: 2}\n", `c.yaml:1: apiVersion: is missing; must be "config.podshare.dev/v1alpha1"`},
-		"a section that is a value": {"apiVersion: config.podshare.dev/v1alpha1\nlimits: 3\n", `c.yaml:2: limits: must be a mapping of maxSize, sharesPerPod, storageClasses`},
+		"a section that is a value": {"apiVersion: config.podshare.dev/v1alpha1\nlimits: 3\n", `c.yaml:2: limits: must be a mapping of maxSize, producers, sharesPerNamespace, sharesPerPod, storageClasses`},
 		"two documents":             {"apiVersion: config.podshare.dev/v1alpha1\n---\na: b\n", `c.yaml:2: a second document: the file must be one YAML document`},
 		"a default over the limit": {
 			"apiVersion: config.podshare.dev/v1alpha1\nlimits:\n  maxSize: 500Mi\n",

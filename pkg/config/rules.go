@@ -101,6 +101,17 @@ func parseNumber(s string, least, most int) (int, error) {
 	return n, nil
 }
 
+// producersPattern has neither the brackets nor the backslash of path.Match, so that no pattern can be malformed.
+var producersPattern = regexp.MustCompile(`^[a-z0-9*?-]{1,63}/[a-z0-9*?.-]{1,253}$`)
+
+// checkProducers says whether a text is a pattern of namespaces and of the service accounts in them.
+func checkProducers(pattern string) error {
+	if !producersPattern.MatchString(pattern) {
+		return errors.New(`must be "namespace/service-account", where * stands for any characters and ? for one, such as "shop/*" or "*/rule-editor"`)
+	}
+	return nil
+}
+
 // CheckStorageClass says whether a string can be the name of a StorageClass.
 func CheckStorageClass(name string) error {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {

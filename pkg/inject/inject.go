@@ -3,6 +3,10 @@
 package inject
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
+
 	"gomodules.xyz/jsonpatch/v2"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -34,10 +38,11 @@ type MalformedError struct{ Reason string }
 
 func (e *MalformedError) Error() string { return e.Reason }
 
-// Pod computes the injection of a pod, given as the JSON that the API server sends. A pod that is injected already
+// Pod computes the injection of a pod, given as the JSON that the API server sends, in the namespace of the request: pods that
+// controllers make may not say theirs. A pod that is injected already
 // gives an empty patch, one that is injected in part gets the missing parts. The error is a *MalformedError or a
 // *RefusedError.
-func Pod(raw []byte, c *config.Config) (*Result, error) {
+func Pod(raw []byte, namespace string, c *config.Config) (*Result, error) {
 	pod, err := decode(raw)
 	if err != nil {
 		return nil, err
@@ -46,7 +51,7 @@ func Pod(raw []byte, c *config.Config) (*Result, error) {
 		return &Result{}, nil // it only shows a static pod, which runs already
 	}
 	request, mistakes := share.Parse(pod.Metadata.Annotations, c)
-	i := &injection{pod: pod, config: c, request: request, mistakes: mistakes}
+	i := &injection{pod: pod, namespace: namespace, config: c, request: request, mistakes: mistakes}
 	if len(request.Shares) > 0 || len(mistakes) > 0 {
 		i.run()
 	}
@@ -62,10 +67,11 @@ func Pod(raw []byte, c *config.Config) (*Result, error) {
 // injection is the state of computing one. The mistakes and the patch are collected by its steps side by side, so that
 // a pod's conflicts are reported together with its annotations' mistakes.
 type injection struct {
-	pod     *pod
-	config  *config.Config
-	request *share.Request
-	taking  []*container // the containers that take part
+	pod       *pod
+	namespace string
+	config    *config.Config
+	request   *share.Request
+	taking    []*container // the containers that take part
 
 	patch    []jsonpatch.Operation
 	mistakes field.ErrorList
@@ -75,11 +81,13 @@ type injection struct {
 
 // steps are what injection does, in the order of the patch. Each leaves alone what is there in the right form.
 var steps = []func(*injection){
+	(*injection).checkProducer,
 	(*injection).selectContainers,
 	(*injection).addVolumes,
 	(*injection).addMounts,
 	(*injection).addDirectories,
 	(*injection).addPythonPath,
+	(*injection).warnOfIsolation,
 	(*injection).addBytecodeSwitch,
 	(*injection).addReadiness,
 	(*injection).addMetadata,
@@ -89,6 +97,20 @@ func (i *injection) run() {
 	for _, step := range steps {
 		step(i)
 	}
+}
+
+// checkProducer asks the platform's policy. The pod's service account is asked about, not who makes the pod: that is a controller.
+func (i *injection) checkProducer() {
+	if len(i.request.Of(api.Producer)) == 0 {
+		return
+	}
+	account := cmp.Or(i.pod.Spec.ServiceAccount, "default") // as the API server fills it in
+	if i.config.AllowsProducer(i.namespace, account) {
+		return
+	}
+	i.mistakes = append(i.mistakes, share.Forbidden(api.Produce, i.pod.Metadata.Annotations[api.Produce], fmt.Sprintf(
+		"this platform lets only some pods produce, by namespace/service account: %s; this pod's is %s",
+		strings.Join(i.config.Limits.Producers, ", "), share.Quote(i.namespace+"/"+account))))
 }
 
 // conflict is something in the pod that keeps a share from being injected.

@@ -1,9 +1,11 @@
 package inject_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +33,7 @@ func TestWhatIsNoPod(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := inject.Pod([]byte(test.raw), config.Default())
+			_, err := inject.Pod([]byte(test.raw), "shop", config.Default())
 			assert.ErrorAs(t, err, new(*inject.MalformedError))
 			assert.EqualError(t, err, test.want)
 		})
@@ -40,9 +42,64 @@ func TestWhatIsNoPod(t *testing.T) {
 
 func TestKeysInAnotherCaseAreNotOurs(t *testing.T) {
 	result, err := inject.Pod([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"Annotations":{"podshare.dev/consume":"rules"}}}`),
-		config.Default())
+		"shop", config.Default())
 	require.NoError(t, err)
 	assert.Empty(t, result.Patch)
+}
+
+func TestPythonThatIgnoresPythonPathIsWarnedOf(t *testing.T) {
+	const warning = `podshare: Python with -E or -I ignores PYTHONPATH, so imports nothing from its shares: "app"`
+	for command, warned := range map[string]bool{
+		`"python3","-I","app.py"`:             true,
+		`"/usr/bin/python3.14","-E","app.py"`: true,
+		`"python","-u","-sI","-m","app"`:      true,
+		`"python","-W","error","-E","app.py"`: true,
+		`"python","-Werror","-I","app.py"`:    true,
+		`"python","-Ic","import rules"`:       true,
+		`"python","app.py","-I"`:              false,
+		`"python","-m","app","-E"`:            false,
+		`"python","-c","print()","-I"`:        false,
+		`"python","-cE"`:                      false,
+		`"python","-WE","app.py"`:             false,
+		`"python","-X","E","app.py"`:          false,
+		`"python","-P","-s","-S","app.py"`:    false,
+		`"python","--version","-I"`:           false,
+		`"python","-","-I"`:                   false,
+		`"python"`:                            false,
+		`"pythonic","-I"`:                     false,
+		`"sh","-c","python -I app.py"`:        false,
+	} {
+		t.Run(command, func(t *testing.T) {
+			for _, field := range []string{"command", "args"} {
+				result, err := inject.Pod([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"podshare.dev/consume":"rules",`+
+					`"podshare.dev/image-python-path":"/app"}},"spec":{"containers":[{"name":"app","`+field+`":[`+command+`]}]}}`), "shop", config.Default())
+				require.NoError(t, err)
+				assert.Equal(t, warned, slices.Contains(result.Warnings, warning), "%s: %q", field, result.Warnings)
+			}
+		})
+	}
+}
+
+func TestWhoMayProduceIsAskedByNamespaceAndServiceAccount(t *testing.T) {
+	c := config.Default()
+	c.Limits.Producers = []string{"editors/*", "*/rule-editor", "team-?/default"}
+	for account, allowed := range map[string]bool{
+		"editors/": true, "editors/default": true, "shop/rule-editor": true, "team-a/": true, "shop/": false,
+		"team-ab/": false, "shop/rule-editors": false, "editors-2/default": false,
+	} {
+		namespace, name, _ := strings.Cut(account, "/")
+		pod := `{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"editors","annotations":{"podshare.dev/ROLE":"rules"}},` +
+			`"spec":{"serviceAccountName":"` + name + `","containers":[{"name":"app"}]}}`
+		_, err := inject.Pod([]byte(strings.Replace(pod, "ROLE", "consume", 1)), namespace, c)
+		require.NoError(t, err, "everybody may consume")
+		_, err = inject.Pod([]byte(strings.Replace(pod, "ROLE", "produce", 1)), namespace, c)
+		if allowed {
+			assert.NoError(t, err, account)
+			continue
+		}
+		assert.EqualError(t, err, `metadata.annotations[podshare.dev/produce]: Forbidden: "rules": this platform lets only some pods produce, `+
+			`by namespace/service account: editors/*, */rule-editor, team-?/default; this pod's is "`+namespace+"/"+cmp.Or(name, "default")+`"`)
+	}
 }
 
 func TestAWarningNamesAsManyContainersAsItHasRoomFor(t *testing.T) {
@@ -53,7 +110,7 @@ func TestAWarningNamesAsManyContainersAsItHasRoomFor(t *testing.T) {
 		30: text + `"c0", "c1", "c2" and 27 more`,
 	} {
 		raw := strings.ReplaceAll(string(bigPod(count, 0)), `"env":`, `"envFrom":[{}],"env":`)
-		result, err := inject.Pod([]byte(raw), config.Default())
+		result, err := inject.Pod([]byte(raw), "shop", config.Default())
 		require.NoError(t, err)
 		assert.Equal(t, []string{want}, result.Warnings)
 	}
@@ -101,13 +158,13 @@ func FuzzPod(f *testing.F) {
 		if err != nil {
 			return // no JSON
 		}
-		result, err := inject.Pod(raw, config.Default())
+		result, err := inject.Pod(raw, "shop", config.Default())
 		if err != nil {
 			var refused *inject.RefusedError
 			require.True(t, errors.As(err, new(*inject.MalformedError)) || errors.As(err, &refused), "%v", err)
 			return
 		}
-		again, err := inject.Pod(apply(t, raw, result), config.Default())
+		again, err := inject.Pod(apply(t, raw, result), "shop", config.Default())
 		require.NoError(t, err)
 		require.Empty(t, again.Patch)
 	})
@@ -122,7 +179,7 @@ func BenchmarkPod(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := inject.Pod(raw, config.Default()); err != nil {
+				if _, err := inject.Pod(raw, "shop", config.Default()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -25,6 +25,7 @@ type pod struct {
 			Name string `json:"name"`
 		} `json:"os"`
 		HostNetwork     bool         `json:"hostNetwork"`
+		ServiceAccount  string       `json:"serviceAccountName"`
 		AutomountToken  *bool        `json:"automountServiceAccountToken"`
 		SecurityContext podSecurity  `json:"securityContext"`
 		Resources       resources    `json:"resources"`
@@ -82,6 +83,7 @@ type container struct {
 	VolumeDevices []device  `json:"volumeDevices"`
 
 	Image           string    `json:"image"`
+	Command         []string  `json:"command"`
 	Args            []string  `json:"args"`
 	RestartPolicy   string    `json:"restartPolicy"`
 	ReadinessProbe  *probe    `json:"readinessProbe"`

@@ -34,7 +34,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 		c := drawCase(t)
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := inject.Pod(raw, config.Default())
+		result, err := inject.Pod(raw, "shop", config.Default())
 		require.NoError(t, err)
 
 		var after map[string]any
@@ -51,7 +51,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 			require.NotContains(t, warning, "\n")
 		}
 
-		again, err := inject.Pod(injected, config.Default())
+		again, err := inject.Pod(injected, "shop", config.Default())
 		require.NoError(t, err)
 		require.Empty(t, again.Patch, "a second injection has nothing to do")
 		require.Equal(t, result.Report, again.Report)
@@ -68,7 +68,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 		}
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := inject.Pod(raw, config.Default())
+		result, err := inject.Pod(raw, "shop", config.Default())
 		require.NoError(t, err)
 		var between map[string]any
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &between))
@@ -84,7 +84,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 
 		raw, err = json.Marshal(between)
 		require.NoError(t, err)
-		result, err = inject.Pod(raw, config.Default())
+		result, err = inject.Pod(raw, "shop", config.Default())
 		require.NoError(t, err)
 		var pod corev1.Pod
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &pod))

@@ -46,8 +46,8 @@ func Invalid(key, value, detail string) *field.Error {
 	return field.Invalid(annotationsPath.Key(key), cut(value), detail)
 }
 
-// forbidden is a value that policy refuses; field's own constructor shows no value.
-func forbidden(key, value, detail string) *field.Error {
+// Forbidden is a value that policy refuses; field's own constructor shows no value.
+func Forbidden(key, value, detail string) *field.Error {
 	return field.Forbidden(annotationsPath.Key(key), Quote(value)+": "+detail)
 }
 
@@ -64,7 +64,7 @@ func (p *parser) invalid(key, value, format string, args ...any) {
 }
 
 func (p *parser) forbidden(key, value, format string, args ...any) {
-	p.errs = append(p.errs, forbidden(key, value, fmt.Sprintf(format, args...)))
+	p.errs = append(p.errs, Forbidden(key, value, fmt.Sprintf(format, args...)))
 }
 
 // ours picks the annotations under our prefix that are known and short enough to be read, and notes whether shares

@@ -5,8 +5,9 @@ import (
 	"net/http"
 )
 
-// NewReviewHandler is /mutate-pods without a network, for fuzzing.
+// NewReviewHandler is the HTTPS server without a network, for fuzzing.
 func NewReviewHandler(injector Injector, log *slog.Logger) http.Handler {
 	options := DefaultOptions()
-	return newHandler(options, injector, newMetrics(newCertificates(options, log)), log)
+	reviews := newHandler(options, injector, newMetrics(newCertificates(options, log)), log)
+	return httpsRoutes(reviews, &readiness{})
 }

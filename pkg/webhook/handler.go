@@ -14,15 +14,24 @@ import (
 	"github.com/podshare/podshare/pkg/share"
 )
 
-// handler answers /mutate-pods. An AdmissionReview, right or wrong, gets one back with HTTP status 200; what is none, by
+// handler answers the requests to an endpoint. An AdmissionReview, right or wrong, gets one back with HTTP status 200; what is none, by
 // its header or size, gets an HTTP error.
 type handler struct {
+	endpoint *endpoint
+
 	inject  Injector
 	maxBody int64         // bytes
 	maxWait time.Duration // of a large body for its turn
 	large   turns
 	metrics *metrics
 	log     *slog.Logger
+}
+
+// at is the same handler at another endpoint.
+func (h *handler) at(e *endpoint) *handler {
+	other := *h
+	other.endpoint = e
+	return &other
 }
 
 func newHandler(options Options, injector Injector, metrics *metrics, log *slog.Logger) *handler {
@@ -37,7 +46,7 @@ func newHandler(options Options, injector Injector, metrics *metrics, log *slog.
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start, v := time.Now(), &verdict{}
+	start, v := time.Now(), &verdict{endpoint: h.endpoint}
 	answer, err := h.answer(w, r, v)
 	if err != nil {
 		v.fail(err)

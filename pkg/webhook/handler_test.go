@@ -68,7 +68,7 @@ func TestAContentTypeMayHaveParameters(t *testing.T) {
 }
 
 func TestAPanicIsOurFaultAndInjectsNothing(t *testing.T) {
-	s := start(t, func([]byte) (*inject.Result, error) { panic("no such case\n") }).ready()
+	s := start(t, func([]byte, string) (*inject.Result, error) { panic("no such case\n") }).ready()
 	response, err := s.post(review(consumer))
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -93,12 +93,12 @@ func TestAPanicIsOurFaultAndInjectsNothing(t *testing.T) {
 func TestLargeRequestsTakeTurnsAndSmallOnesPass(t *testing.T) {
 	large := review(annotated(map[string]string{"note": strings.Repeat("x", 64<<10)}))
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func(pod []byte) (*inject.Result, error) {
+	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
 		if len(pod) > 64<<10 {
 			entered <- struct{}{}
 			<-leave
 		}
-		return injectPod(pod)
+		return injectPod(pod, "shop")
 	}, func(o *webhook.Options) { o.MaxWait = 10 * time.Millisecond }).ready()
 	post := func(body []byte) string {
 		response, err := s.post(body)
@@ -147,9 +147,13 @@ func TestEachRequestIsALineOfTheLog(t *testing.T) {
 			"message": `podshare: metadata.annotations[podshare.dev/size]: Invalid value: "10GB": ` +
 				`must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"`,
 		}},
+		"the longest name that there is": {review(plain, "name", strings.Repeat("x", 253)), map[string]any{
+			"level": "DEBUG", "result": "unchanged", "operation": "CREATE", "namespace": "shop", "dryRun": false,
+			"pod": strings.Repeat("x", 253),
+		}},
 		"a name to deceive readers": {review(plain, "name", evil), map[string]any{
 			"level": "DEBUG", "result": "unchanged", "operation": "CREATE", "namespace": "shop", "dryRun": false,
-			"pod": "\ufffd\ufffdlevel=ERROR" + strings.Repeat("x", 239) + "…",
+			"pod": "\ufffd\ufffdlevel=ERROR" + strings.Repeat("x", 50) + "…",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,11 +173,11 @@ func TestEachRequestIsALineOfTheLog(t *testing.T) {
 }
 
 func TestRequestsAreCounted(t *testing.T) {
-	s := start(t, func(pod []byte) (*inject.Result, error) {
+	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
 		if bytes.Contains(pod, []byte("panic")) {
 			panic("as asked")
 		}
-		return injectPod(pod)
+		return injectPod(pod, "shop")
 	}).ready()
 	both := map[string]string{"podshare.dev/produce": "a", "podshare.dev/consume": "b"}
 	for _, body := range [][]byte{
@@ -199,20 +203,20 @@ func TestRequestsAreCounted(t *testing.T) {
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		_, text := s.get("http://" + s.metrics + "/metrics")
 		for _, line := range []string{
-			count + `{reason="",result="injected",role="consumer"} 2`,
-			count + `{reason="",result="injected",role="producer"} 1`,
-			count + `{reason="",result="injected",role="both"} 1`,
-			count + `{reason="",result="unchanged",role="none"} 1`,
-			count + `{reason="operation",result="ignored",role="none"} 1`,
-			count + `{reason="subresource",result="ignored",role="none"} 1`,
-			count + `{reason="invalid",result="refused",role="consumer"} 1`,
-			count + `{reason="invalid",result="refused",role="none"} 1`,
-			count + `{reason="pod",result="malformed",role="none"} 1`,
-			count + `{reason="review",result="malformed",role="none"} 1`,
-			count + `{reason="method",result="malformed",role="none"} 1`,
-			count + `{reason="panic",result="error",role="none"} 1`,
-			"podshare_webhook_request_duration_seconds_count 13",
-			`podshare_webhook_request_duration_seconds_bucket{le="0.0005"}`,
+			count + `{reason="",result="injected",role="consumer",webhook="pods"} 2`,
+			count + `{reason="",result="injected",role="producer",webhook="pods"} 1`,
+			count + `{reason="",result="injected",role="both",webhook="pods"} 1`,
+			count + `{reason="",result="unchanged",role="none",webhook="pods"} 1`,
+			count + `{reason="operation",result="ignored",role="none",webhook="pods"} 1`,
+			count + `{reason="subresource",result="ignored",role="none",webhook="pods"} 1`,
+			count + `{reason="invalid",result="refused",role="consumer",webhook="pods"} 1`,
+			count + `{reason="invalid",result="refused",role="none",webhook="pods"} 1`,
+			count + `{reason="pod",result="malformed",role="none",webhook="pods"} 1`,
+			count + `{reason="review",result="malformed",role="none",webhook="pods"} 1`,
+			count + `{reason="method",result="malformed",role="none",webhook="pods"} 1`,
+			count + `{reason="panic",result="error",role="none",webhook="pods"} 1`,
+			"podshare_webhook_request_duration_seconds_count{webhook=\"pods\"} 13",
+			`podshare_webhook_request_duration_seconds_bucket{webhook="pods",le="0.0005"}`,
 			"go_goroutines ",
 			"process_resident_memory_bytes ",
 		} {

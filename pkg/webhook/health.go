@@ -65,9 +65,10 @@ func addProbes(mux *http.ServeMux, ready *readiness) {
 	mux.Handle("GET /readyz", ready)
 }
 
-func httpsRoutes(reviews http.Handler, ready *readiness) http.Handler {
+func httpsRoutes(reviews *handler, ready *readiness) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/mutate-pods", reviews)
+	mux.Handle("/mutate-pods", reviews.at(podEndpoint))
+	mux.Handle("/validate-workloads", reviews.at(workloadEndpoint))
 	addProbes(mux, ready)
 	return mux
 }

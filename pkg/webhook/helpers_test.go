@@ -43,7 +43,9 @@ func TestMain(m *testing.M) {
 }
 
 // injectPod is what production injects with.
-func injectPod(pod []byte) (*inject.Result, error) { return inject.Pod(pod, config.Default()) }
+func injectPod(pod []byte, namespace string) (*inject.Result, error) {
+	return inject.Pod(pod, namespace, config.Default())
+}
 
 // server is a running webhook, as its callers see it.
 type server struct {
@@ -113,14 +115,21 @@ func (s *server) get(url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func (s *server) post(body []byte) (*http.Response, error) {
-	return s.client.Post("https://"+s.address+"/mutate-pods", "application/json", bytes.NewReader(body))
+func (s *server) post(body []byte) (*http.Response, error) { return s.postTo("/mutate-pods", body) }
+
+func (s *server) postTo(path string, body []byte) (*http.Response, error) {
+	return s.client.Post("https://"+s.address+path, "application/json", bytes.NewReader(body))
 }
 
-// review posts a body and returns the answer to it.
+// review posts a body about a pod and returns the answer to it.
 func (s *server) review(body []byte) *admissionv1.AdmissionResponse {
 	s.t.Helper()
-	response, err := s.post(body)
+	return s.reviewAt("/mutate-pods", body)
+}
+
+func (s *server) reviewAt(path string, body []byte) *admissionv1.AdmissionResponse {
+	s.t.Helper()
+	response, err := s.postTo(path, body)
 	require.NoError(s.t, err)
 	defer func() { _ = response.Body.Close() }()
 	require.Equal(s.t, http.StatusOK, response.StatusCode)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // level is that of the request's line in the log: what people look for is in it without --debug, and a cluster's other
@@ -25,18 +26,18 @@ func (v *verdict) level() slog.Level {
 // attributes are the request's line in the log. Whatever users write is bounded, and free of control characters.
 func (v *verdict) attributes() []slog.Attr {
 	attributes := []slog.Attr{slog.String("result", string(v.result))}
-	add := func(key, value string, limit int) {
+	add := func(key, value string) {
 		if value != "" {
-			attributes = append(attributes, slog.String(key, safe(value, limit)))
+			attributes = append(attributes, slog.String(key, value))
 		}
 	}
-	add("reason", v.reason, maxName)
+	add("reason", v.reason)
 	if r := v.request; r != nil {
-		add("operation", string(r.Operation), maxName)
-		add("namespace", r.Namespace, maxName)
-		add("pod", v.podName(), maxName)
-		add("owner", v.owner(), maxName)
-		add("uid", string(r.UID), maxName)
+		add("operation", name(string(r.Operation)))
+		add("namespace", name(r.Namespace))
+		add(v.nameKey(), name(v.objectName()))
+		add("owner", v.owner())
+		add("uid", name(string(r.UID)))
 		attributes = append(attributes, slog.Bool("dryRun", r.DryRun != nil && *r.DryRun))
 	}
 	if v.report != nil {
@@ -46,13 +47,23 @@ func (v *verdict) attributes() []slog.Attr {
 		}
 		attributes = append(attributes, slog.Any("shares", shares), slog.Int("containers", len(v.report.Containers)))
 	}
-	add("message", v.message, maxMessage)
+	add("message", safe(v.message, maxMessage))
 	return attributes
 }
 
-// podName is the pod's name, or what it will begin with when the API server is to make one up.
-func (v *verdict) podName() string {
-	for _, name := range []string{v.request.Name, v.pod.Name, v.pod.GenerateName} {
+// nameKey says in the log what has the name: "pod", "deployment".
+func (v *verdict) nameKey() string {
+	for _, t := range v.endpoint.types {
+		if t.kind == v.request.Kind.Kind || t.kind == v.object.Kind {
+			return strings.ToLower(t.kind)
+		}
+	}
+	return v.endpoint.object
+}
+
+// objectName is the object's name, or what it will begin with when the API server is to make one up.
+func (v *verdict) objectName() string {
+	for _, name := range []string{v.request.Name, v.object.Name, v.object.GenerateName} {
 		if name != "" {
 			return name
 		}
@@ -62,18 +73,26 @@ func (v *verdict) podName() string {
 
 // owner is who makes the pod, such as "ReplicaSet/web-6d4cf56db6": where its user finds the refusal in Events.
 func (v *verdict) owner() string {
-	owner := metav1.GetControllerOf(&v.pod)
+	owner := metav1.GetControllerOf(&v.object)
 	if owner == nil {
 		return ""
 	}
-	return owner.Kind + "/" + owner.Name
+	return safe(owner.Kind, maxText) + "/" + name(owner.Name)
 }
 
 // How much of a text a line in the log has, in characters.
 const (
-	maxName    = 253 // the longest name that Kubernetes takes
+	maxText    = 64 // of what users made up
 	maxMessage = 2048
 )
+
+// name leaves alone what Kubernetes takes as one, which nobody is deceived by; the API server has not checked them yet.
+func name(text string) string {
+	if len(validation.IsDNS1123Subdomain(text)) == 0 {
+		return text
+	}
+	return safe(text, maxText)
+}
 
 // safe cuts a text, and puts a replacement in the place of each character that is not printable: line breaks, and those
 // that change the direction of writing.

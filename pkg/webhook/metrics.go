@@ -13,7 +13,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
-	duration prometheus.Histogram
+	duration *prometheus.HistogramVec
 }
 
 func newMetrics(c *certificates) *metrics {
@@ -21,15 +21,15 @@ func newMetrics(c *certificates) *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "podshare_webhook_requests_total",
-			Help: "Requests to /mutate-pods, by the pod's role (producer, consumer, both, none), by result (injected, " +
+			Help: "Requests, by webhook (pods, workloads), by the pod's or the template's role (producer, consumer, both, none), by result (injected, " +
 				"unchanged, ignored, refused, malformed, error), and by the reason of a result that has several.",
-		}, []string{"role", "result", "reason"}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+		}, []string{"webhook", "role", "result", "reason"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "podshare_webhook_request_duration_seconds",
 			Help: "Time from a request's header to its answer, reading the body included.",
 			// An answer takes about a millisecond; an API server waits 3 s.
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 3},
-		}),
+		}, []string{"webhook"}),
 	}
 	expiry := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "podshare_webhook_certificate_expiry_timestamp_seconds",
@@ -46,8 +46,8 @@ func newMetrics(c *certificates) *metrics {
 }
 
 func (m *metrics) observe(v *verdict, took time.Duration) {
-	m.requests.WithLabelValues(v.role(), string(v.result), v.reason).Inc()
-	m.duration.Observe(took.Seconds())
+	m.requests.WithLabelValues(v.endpoint.name, v.role(), string(v.result), v.reason).Inc()
+	m.duration.WithLabelValues(v.endpoint.name).Observe(took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

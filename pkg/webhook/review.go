@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,14 +21,12 @@ import (
 const reviewKind = "AdmissionReview"
 
 var (
-	pods       = metav1.GroupVersionResource{Version: "v1", Resource: "pods"}
-	podKind    = metav1.GroupVersionKind{Version: "v1", Kind: "Pod"}
 	operations = []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete, admissionv1.Connect}
 )
 
 // readReview takes the request out of a body. The error says what makes it none that an API server sends; the request
 // then holds at least the uid, if the body has one.
-func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
+func (e *endpoint) readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
 	review := admissionv1.AdmissionReview{}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &review); err != nil {
 		request := &admissionv1.AdmissionRequest{UID: findUID(body)}
@@ -45,7 +45,7 @@ func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
 	if review.Request == nil {
 		return request, errors.New("request is missing; an AdmissionReview of the API server has one")
 	}
-	return request, checkRequest(request)
+	return request, e.check(request)
 }
 
 func checkType(t metav1.TypeMeta) error {
@@ -57,29 +57,40 @@ func checkType(t metav1.TypeMeta) error {
 	return nil
 }
 
-// checkRequest checks what every request about pods has. What is not created is not looked at more closely: the answer
-// is the same for all. Somebody who writes a review by hand may leave out resource and kind, which the pod says too.
-func checkRequest(r *admissionv1.AdmissionRequest) error {
+// check checks what every request has that comes here. One that is not looked at is not checked more closely: the answer is the same
+// for all. Somebody who writes a review by hand may leave out resource and kind, which the object says too.
+func (e *endpoint) check(r *admissionv1.AdmissionRequest) error {
 	switch {
 	case r.UID == "":
 		return errors.New("request.uid is missing; the answer repeats it")
 	case !slices.Contains(operations, r.Operation):
 		return fmt.Errorf("request.operation %s must be one of %q", share.Quote(string(r.Operation)), operations)
-	case r.Resource != pods && r.Resource != (metav1.GroupVersionResource{}):
-		return fmt.Errorf("request.resource %s must be %q", share.Quote(r.Resource.String()), pods.String())
-	case !creates(r):
+	case r.Resource != (metav1.GroupVersionResource{}) && !slices.Contains(e.resources(), r.Resource.String()):
+		return fmt.Errorf("request.resource %s must be %s", share.Quote(r.Resource.String()), oneOf(e.resources()))
+	case !e.looksAt(r):
 		return nil
-	case r.Kind != podKind && r.Kind != (metav1.GroupVersionKind{}):
-		return fmt.Errorf("request.kind %s must be %q", share.Quote(r.Kind.String()), podKind.String())
+	case r.Kind != (metav1.GroupVersionKind{}) && !slices.Contains(e.kinds(), r.Kind.String()):
+		return fmt.Errorf("request.kind %s must be %s", share.Quote(r.Kind.String()), oneOf(e.kinds()))
 	case len(r.Object.Raw) == 0:
-		return errors.New("request.object is missing; for CREATE it is the pod")
+		return fmt.Errorf("request.object is missing; for %s it is the %s", r.Operation, e.object)
 	}
 	return nil
 }
 
-// creates reports whether a request is about a new pod, and not about something that happens to one.
-func creates(r *admissionv1.AdmissionRequest) bool {
-	return r.Operation == admissionv1.Create && r.SubResource == ""
+// looksAt reports whether a request is about an object of the endpoint's, and not about something that happens to one.
+func (e *endpoint) looksAt(r *admissionv1.AdmissionRequest) bool {
+	return slices.Contains(e.operations, r.Operation) && r.SubResource == ""
+}
+
+func oneOf(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	if len(quoted) == 1 {
+		return quoted[0]
+	}
+	return "one of " + strings.Join(quoted, ", ")
 }
 
 // findUID looks for request.uid in a body that cannot be decoded as a whole, as far as it can be read.

@@ -190,7 +190,7 @@ func TestMalformedReviewsAreRefusedWithTheirUID(t *testing.T) {
 }
 
 func TestAnErrorsTextIsBoundedAndPrintable(t *testing.T) {
-	s := start(t, func([]byte) (*inject.Result, error) {
+	s := start(t, func([]byte, string) (*inject.Result, error) {
 		return nil, &inject.MalformedError{Reason: "a\nb\u202ec" + strings.Repeat("1", 1<<20)}
 	}).ready()
 	assert.Equal(t, "podshare: a\ufffdb\ufffdc"+strings.Repeat("1", 2042)+"…", s.review(review(consumer)).Result.Message)
@@ -261,7 +261,7 @@ func TestAReviewByHandNeedNotRepeatWhatThePodSays(t *testing.T) {
 
 func TestAPolicyAmongMistakesIsInvalid(t *testing.T) {
 	at := field.NewPath("spec")
-	s := start(t, func([]byte) (*inject.Result, error) {
+	s := start(t, func([]byte, string) (*inject.Result, error) {
 		mistakes := field.ErrorList{field.Forbidden(at, "policy"), field.Invalid(at, "v", "mistake")}
 		return nil, &inject.RefusedError{Mistakes: mistakes}
 	}).ready()
@@ -275,7 +275,7 @@ func TestManyMistakesAreToldInPart(t *testing.T) {
 	for n := range 120 {
 		mistakes = append(mistakes, field.Required(field.NewPath("f"+fmt.Sprint(n+1)), ""))
 	}
-	s := start(t, func([]byte) (*inject.Result, error) {
+	s := start(t, func([]byte, string) (*inject.Result, error) {
 		return nil, &inject.RefusedError{Mistakes: mistakes}
 	}).ready()
 	result := s.review(review(consumer)).Result
@@ -285,7 +285,7 @@ func TestManyMistakesAreToldInPart(t *testing.T) {
 }
 
 func TestAnErrorOfOurOwnIsNotTheCallersFault(t *testing.T) {
-	s := start(t, func([]byte) (*inject.Result, error) {
+	s := start(t, func([]byte, string) (*inject.Result, error) {
 		return nil, errors.New("no more numbers")
 	}).ready()
 	assert.Equal(t, &admissionv1.AdmissionResponse{UID: uid, Result: &metav1.Status{

@@ -1,4 +1,5 @@
-// Package webhook is the HTTPS server that the API server calls when an annotated pod is created. It answers from the
+// Package webhook is the HTTPS server that the API server calls when an annotated pod is created, or a workload applied that makes such
+// pods. It answers from the
 // request alone: it has no client and no credentials.
 package webhook
 
@@ -18,9 +19,9 @@ import (
 	"github.com/podshare/podshare/pkg/inject"
 )
 
-// Injector computes the injection of a pod, given as JSON. Its error is an *inject.MalformedError, an
+// Injector computes the injection of a pod, given as JSON, in a namespace. Its error is an *inject.MalformedError, an
 // *inject.RefusedError, or else a failure of our own.
-type Injector func(pod []byte) (*inject.Result, error)
+type Injector func(pod []byte, namespace string) (*inject.Result, error)
 
 // Server is the webhook between Listen and the end of Run.
 type Server struct {

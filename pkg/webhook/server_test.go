@@ -106,10 +106,10 @@ func TestDrainingAnswersEveryRequest(t *testing.T) {
 
 func TestARequestThatIsRunningIsFinished(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func(pod []byte) (*inject.Result, error) {
+	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
 		close(entered)
 		<-leave
-		return injectPod(pod)
+		return injectPod(pod, "shop")
 	}).ready()
 	answered := make(chan error, 1)
 	go func() {
@@ -135,7 +135,7 @@ func TestARequestThatIsRunningIsFinished(t *testing.T) {
 
 func TestARequestThatDoesNotEndIsCut(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func([]byte) (*inject.Result, error) {
+	s := start(t, func([]byte, string) (*inject.Result, error) {
 		close(entered)
 		<-leave
 		return &inject.Result{}, nil

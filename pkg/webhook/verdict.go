@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/podshare/podshare/pkg/api"
@@ -20,7 +21,7 @@ type result string
 const (
 	injected  result = "injected"  // allowed, with a patch
 	unchanged result = "unchanged" // allowed: the pod is as it should be, or asks for nothing
-	ignored   result = "ignored"   // allowed: not the creation of a pod
+	ignored   result = "ignored"   // allowed: not something that is looked at
 	refused   result = "refused"   // the pod's annotations cannot be honoured
 	malformed result = "malformed" // nothing that an API server sends
 	failed    result = "error"     // our own mistake
@@ -28,15 +29,18 @@ const (
 
 // verdict is what is known of a request in the end, for the metrics and the log.
 type verdict struct {
-	result result
+	endpoint *endpoint
+	result   result
 	// reason tells results of one kind apart. Empty: there is only one.
 	reason string
 	// message is what the caller is told. Empty: it got what it wanted.
 	message string
 	// request is nil when there was no body to read it from.
 	request *admissionv1.AdmissionRequest
-	// pod is the new pod's metadata.
-	pod metav1.PartialObjectMetadata
+	// object is the new object's type and metadata.
+	object metav1.PartialObjectMetadata
+	// annotations are the pod's, or those of the workload's template.
+	annotations map[string]string
 	// report says what the pod has. Nil: nothing of ours.
 	report *api.Report
 }
@@ -53,20 +57,26 @@ func (v *verdict) decide(body []byte, injector Injector) *admissionv1.AdmissionR
 
 func (v *verdict) respond(body []byte, injector Injector) *admissionv1.AdmissionResponse {
 	var err error
-	if v.request, err = readReview(body); err != nil {
+	e := v.endpoint
+	if v.request, err = e.readReview(body); err != nil {
 		return v.deny(malformed, "review", badRequest(err))
 	}
-	if !creates(v.request) {
+	if !e.looksAt(v.request) {
 		v.result, v.reason = ignored, "operation"
 		if v.request.SubResource != "" {
 			v.reason = "subresource"
 		}
 		return &admissionv1.AdmissionResponse{Allowed: true}
 	}
-	raw := v.request.Object.Raw
-	// A mistake in it is the injector's to report; what can be read is enough for the log.
-	_ = kjson.UnmarshalCaseSensitivePreserveInts(raw, &v.pod)
-	injection, err := injector(raw)
+	// A mistake in it is the endpoint's to report; what can be read is enough for the log.
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(v.request.Object.Raw, &v.object)
+	v.annotations = v.object.Annotations
+	return e.answer(v, injector)
+}
+
+// injectPod answers with a patch.
+func (v *verdict) injectPod(injector Injector) *admissionv1.AdmissionResponse {
+	injection, err := injector(v.request.Object.Raw, v.request.Namespace)
 	if err != nil {
 		return v.refuse(err)
 	}
@@ -90,12 +100,7 @@ func (v *verdict) allow(injection *inject.Result) *admissionv1.AdmissionResponse
 
 func (v *verdict) refuse(err error) *admissionv1.AdmissionResponse {
 	if e, ok := errors.AsType[*inject.RefusedError](err); ok {
-		status := refusal(e.Mistakes)
-		reason := "invalid"
-		if status.Reason == metav1.StatusReasonForbidden {
-			reason = "forbidden"
-		}
-		return v.deny(refused, reason, status)
+		return v.refuseMistakes(e.Mistakes)
 	}
 	if e, ok := errors.AsType[*inject.MalformedError](err); ok {
 		return v.deny(malformed, "pod", badRequest(e))
@@ -105,6 +110,15 @@ func (v *verdict) refuse(err error) *admissionv1.AdmissionResponse {
 		Reason:  metav1.StatusReasonInternalError,
 		Message: safe("the pod could not be injected: "+err.Error(), maxMessage),
 	})
+}
+
+func (v *verdict) refuseMistakes(mistakes field.ErrorList) *admissionv1.AdmissionResponse {
+	status := refusal(mistakes)
+	reason := "invalid"
+	if status.Reason == metav1.StatusReasonForbidden {
+		reason = "forbidden"
+	}
+	return v.deny(refused, reason, status)
 }
 
 // deny completes a status into an answer. The API server puts `admission webhook "…" denied the request: ` before the
@@ -126,8 +140,8 @@ func badRequest(err error) *metav1.Status {
 
 // role is the pod's, by the annotations that it has.
 func (v *verdict) role() string {
-	_, produces := v.pod.Annotations[api.Produce]
-	_, consumes := v.pod.Annotations[api.Consume]
+	_, produces := v.annotations[api.Produce]
+	_, consumes := v.annotations[api.Consume]
 	switch {
 	case produces && consumes:
 		return "both"

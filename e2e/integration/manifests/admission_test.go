@@ -94,8 +94,8 @@ func startWebhook(t *testing.T) {
 	options.CertDir = t.TempDir()
 	ca, err := install.WriteServingCertificate(options.CertDir, "127.0.0.1")
 	require.NoError(t, err)
-	server, err := webhook.Listen(options, func(pod []byte) (*inject.Result, error) {
-		return inject.Pod(pod, config.Default())
+	server, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
+		return inject.Pod(pod, namespace, config.Default())
 	}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())

@@ -1,0 +1,103 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/podshare/podshare/pkg/inject"
+	"github.com/podshare/podshare/pkg/workload"
+)
+
+// validateWorkload refuses a workload whose pods would be refused, so that whoever makes it learns of it, and not only those who
+// read a ReplicaSet's Events. It warns of what its pods would warn of, and of annotations that stand in the wrong place.
+func (v *verdict) validateWorkload(injector Injector) *admissionv1.AdmissionResponse {
+	w, err := workload.Parse(v.request.Object.Raw)
+	if err != nil {
+		return v.deny(malformed, "workload", badRequest(err))
+	}
+	v.annotations, v.result = w.Annotations, unchanged
+	response := &admissionv1.AdmissionResponse{Allowed: true}
+	if w.Deleted { // what is changed now is only on its way out
+		return response
+	}
+	warnings := misplaced(w)
+	mistakes, more, err := v.check(w, injector)
+	if err != nil { // our own mistake is none of theirs; their pods are refused all the same
+		v.result, v.reason, v.message = failed, "internal", safe(err.Error(), maxMessage)
+		return response
+	}
+	if len(v.added(mistakes, injector)) > 0 {
+		return v.refuseMistakes(mistakes)
+	}
+	for _, m := range mistakes {
+		warnings = append(warnings, "podshare: its pods are refused: "+m.Error())
+	}
+	response.Warnings = bounded(append(warnings, more...))
+	return response
+}
+
+// check asks what would become of a workload's pods. The mistakes name fields of the workload.
+func (v *verdict) check(w *workload.Workload, injector Injector) (field.ErrorList, []string, error) {
+	injection, err := injector(w.Pod, v.request.Namespace)
+	if err == nil {
+		return nil, injection.Warnings, nil
+	}
+	refusal, ok := errors.AsType[*inject.RefusedError](err)
+	if !ok {
+		return nil, nil, err
+	}
+	var mistakes field.ErrorList
+	for _, m := range refusal.Mistakes {
+		there := *m
+		there.Field = w.Path + "." + m.Field
+		mistakes = append(mistakes, &there)
+	}
+	return mistakes, nil, nil
+}
+
+// added are the mistakes that an update adds. One that was there before keeps nobody from changing something else: a workload can
+// be older than podshare, or than a policy.
+func (v *verdict) added(mistakes field.ErrorList, injector Injector) field.ErrorList {
+	if len(mistakes) == 0 || len(v.request.OldObject.Raw) == 0 {
+		return mistakes
+	}
+	old, err := workload.Parse(v.request.OldObject.Raw)
+	if err != nil {
+		return mistakes
+	}
+	before, _, _ := v.check(old, injector)
+	return slices.DeleteFunc(slices.Clone(mistakes), func(m *field.Error) bool {
+		return slices.ContainsFunc(before, func(b *field.Error) bool { return b.Error() == m.Error() })
+	})
+}
+
+// misplaced warns of annotations on the workload itself.
+func misplaced(w *workload.Workload) []string {
+	var warnings []string
+	for _, key := range w.Misplaced() {
+		warnings = append(warnings, fmt.Sprintf("podshare: %s does nothing on the %s; move it to %s.metadata", key, w.Kind, w.Path))
+	}
+	return warnings
+}
+
+const (
+	// maxWarning is the API's advice for the length of a warning, in characters (k8s.io/api/admission/v1).
+	maxWarning = 120
+	// maxWarnings keeps their sum below the 4,096 characters at which the API server begins to drop some.
+	maxWarnings = 16
+)
+
+// bounded makes warnings fit, and none repeat.
+func bounded(warnings []string) []string {
+	var told []string
+	for _, w := range warnings {
+		if w = safe(w, maxWarning); !slices.Contains(told, w) {
+			told = append(told, w)
+		}
+	}
+	return told[:min(len(told), maxWarnings)]
+}
