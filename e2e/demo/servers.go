@@ -67,7 +67,7 @@ func newServers(c *cluster.Cluster, objects []*unstructured.Unstructured) (*serv
 	if err := os.WriteFile(s.config(), config, 0o600); err != nil {
 		return nil, err
 	}
-	return s, install.PointWebhook(objects, c.Gateway(), s.webhookPort, ca)
+	return s, install.PointWebhooks(objects, c.Gateway(), s.webhookPort, ca)
 }
 
 func (s *servers) certificates() string { return filepath.Join(s.dir, "certificates") }

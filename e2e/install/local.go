@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,24 +13,49 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// PointWebhook makes the API server call the webhook at an IP address and a port instead of its Service, and trust what ca verifies
-// (PEM).
-func PointWebhook(objects []*unstructured.Unstructured, address string, port int, ca []byte) error {
-	configuration, err := Find(objects, "MutatingWebhookConfiguration", "podshare")
-	if err != nil {
-		return err
-	}
-	webhooks, _, err := unstructured.NestedSlice(configuration.Object, "webhooks")
-	if err != nil {
-		return err
-	}
-	for _, webhook := range webhooks {
-		webhook.(map[string]any)["clientConfig"] = map[string]any{
-			"url":      "https://" + net.JoinHostPort(address, strconv.Itoa(port)) + "/mutate-pods",
-			"caBundle": base64.StdEncoding.EncodeToString(ca),
+// WebhookKinds are the kinds of object by which the API server knows whom to ask.
+var WebhookKinds = []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+
+// PointWebhooks makes the API server call the webhooks at an IP address and a port instead of their Service, and trust what ca
+// verifies (PEM).
+func PointWebhooks(objects []*unstructured.Unstructured, address string, port int, ca []byte) error {
+	for _, kind := range WebhookKinds {
+		configuration, err := Find(objects, kind, "podshare")
+		if err != nil {
+			return err
+		}
+		webhooks, _, err := unstructured.NestedSlice(configuration.Object, "webhooks")
+		if err != nil {
+			return err
+		}
+		for _, webhook := range webhooks {
+			path, err := webhookPath(webhook.(map[string]any))
+			if err != nil {
+				return err
+			}
+			webhook.(map[string]any)["clientConfig"] = map[string]any{
+				"url":      "https://" + net.JoinHostPort(address, strconv.Itoa(port)) + path,
+				"caBundle": base64.StdEncoding.EncodeToString(ca),
+			}
+		}
+		if err := unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks"); err != nil {
+			return err
 		}
 	}
-	return unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks")
+	return nil
+}
+
+// webhookPath is where a webhook is served, by its Service or its URL.
+func webhookPath(webhook map[string]any) (string, error) {
+	if path, found, _ := unstructured.NestedString(webhook, "clientConfig", "service", "path"); found {
+		return path, nil
+	}
+	written, _, _ := unstructured.NestedString(webhook, "clientConfig", "url")
+	parsed, err := url.Parse(written)
+	if err != nil || parsed.Path == "" {
+		return "", fmt.Errorf("the webhook %s has neither a Service nor a URL with a path", webhook["name"])
+	}
+	return parsed.Path, nil
 }
 
 // WriteServingCertificate makes a certificate for an IP address and writes tls.crt and tls.key to dir, as in a Secret of type

@@ -130,7 +130,7 @@ func uninstallPodshare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := []string{"MutatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding"}
+	first := []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding"}
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int {
 		return place(first, a.GetKind()) - place(first, b.GetKind())
 	})

@@ -21,6 +21,14 @@ func createFailure(o observation, claim string, err error) notice {
 	return n
 }
 
+// tooManyShares tells of policy. Nothing tells when a claim of the namespace goes, so podshare looks again by itself.
+func tooManyShares(o observation, full string) notice {
+	n := warning("TooManyShares", createClaim, "no claim for the share %q: %s; delete one that is not needed, or ask the platform team; "+
+		"podshare looks again every %s", o.share.Name, full, recheck)
+	n.users = o.users
+	return n
+}
+
 func growFailure(o observation, err error) notice {
 	n := warning("ClaimNotGrown", growClaim, "cannot grow claim %q from %s: %s; podshare tries again, at least every %s",
 		o.claim.Name, o.claim.Spec.Resources.Requests.Storage(), answer(err), lastRetry)

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ type reconciler struct {
 	live     client.Reader // asks the API server
 	recorder recorder
 	known    knownClaims
+	counting sync.Mutex // held while a claim is counted and created
 	errors   *prometheus.CounterVec
 }
 
@@ -150,7 +152,12 @@ func (r *reconciler) act(ctx context.Context, o observation, d decision) (reconc
 	claim := o.claim
 	switch {
 	case d.create != nil:
-		if err := r.client.Create(ctx, d.create); err != nil {
+		full, err := r.create(ctx, d.create)
+		if full != "" {
+			r.recorder.tell(tooManyShares(o, full), o.share, nil)
+			return reconcile.Result{RequeueAfter: recheck}, nil
+		}
+		if err != nil {
 			return r.notCreated(ctx, o, d.create, err)
 		}
 		claim = d.create
@@ -171,6 +178,25 @@ func (r *reconciler) act(ctx context.Context, o observation, d decision) (reconc
 		return reconcile.Result{RequeueAfter: recheck}, nil
 	}
 	return reconcile.Result{}, nil
+}
+
+// create creates a claim, unless its namespace has as many as policy allows: then it says so.
+func (r *reconciler) create(ctx context.Context, claim *corev1.PersistentVolumeClaim) (full string, err error) {
+	if limit := r.config.Limits.SharesPerNamespace; limit > 0 {
+		// One after the other, and asked of the API server, or ten shares at once would all see the last place.
+		r.counting.Lock()
+		defer r.counting.Unlock()
+		var claims metav1.PartialObjectMetadataList
+		claims.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
+		ours := client.MatchingLabels{api.ManagedByLabel: api.ManagedBy}
+		if err := r.live.List(ctx, &claims, client.InNamespace(claim.Namespace), ours); err != nil {
+			return "", fmt.Errorf("counting the claims of namespace %s: %w", claim.Namespace, err)
+		}
+		if n := len(claims.Items); n >= limit {
+			return fmt.Sprintf("the namespace has %d claims of podshare, and this platform allows at most %d", n, limit), nil
+		}
+	}
+	return "", r.client.Create(ctx, claim)
 }
 
 // notCreated tells why, except where somebody was faster or where there is nobody left to tell.

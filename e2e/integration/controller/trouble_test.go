@@ -3,9 +3,12 @@ package controller_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
@@ -14,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/controller"
@@ -39,6 +43,50 @@ func TestAFullQuotaIsToldOnceAndWaitedFor(t *testing.T) {
 
 	setQuota(t, quota, "1")
 	awaitClaim(t, namespace, "rules")
+}
+
+func TestANamespaceGetsNoMoreSharesThanThePlatformAllows(t *testing.T) {
+	const limit, asked = 3, 8
+	namespace := newNamespace(t)
+	foreign := claim(namespace) // somebody else's is not counted
+	foreign.Name = "data"
+	require.NoError(t, api.Create(t.Context(), foreign))
+	c := config.Default()
+	c.Limits.SharesPerNamespace = limit
+	for n := range asked { // all are there when the controller starts, so it works on them at once
+		createPod(t, namespace, fmt.Sprintf("pod-%d", n), "consume", fmt.Sprintf("share-%d", n))
+	}
+	start(t, func(o *controller.Options) { o.Config = c })
+	var waiting *corev1.Pod
+	require.EventuallyWithT(t, func(collect *assert.CollectT) {
+		waiting = nil
+		told := 0
+		for n := range asked {
+			pod := injectedPod(namespace, fmt.Sprintf("pod-%d", n))
+			require.NoError(collect, api.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
+			if len(eventsOn(t, pod, "TooManyShares")) > 0 {
+				told, waiting = told+1, pod
+			}
+		}
+		assert.Equal(collect, asked-limit, told)
+	}, 30*time.Second, tick)
+	assert.Len(t, claimNames(t, namespace), limit+1)
+	share := waiting.Annotations["podshare.dev/consume"]
+	assert.Equal(t, `no claim for the share "`+share+`": the namespace has 3 claims of podshare, and this platform allows at most 3; `+
+		`delete one that is not needed, or ask the platform team; podshare looks again every 1m0s`, awaitEvent(t, waiting, "TooManyShares"))
+
+	// Room is made, and somebody asks again.
+	ours := client.MatchingLabels{"app.kubernetes.io/managed-by": "podshare"}
+	var claims corev1.PersistentVolumeClaimList
+	require.NoError(t, api.List(t.Context(), &claims, client.InNamespace(namespace), ours))
+	for _, gone := range claims.Items {
+		require.NoError(t, api.Delete(t.Context(), injectedPod(namespace, strings.Replace(gone.Labels["podshare.dev/share"], "share", "pod", 1)), client.GracePeriodSeconds(0)))
+		gone.Finalizers = nil // which the controller would remove that protects claims in use, and that does not run here
+		require.NoError(t, api.Update(t.Context(), &gone))
+		require.NoError(t, api.Delete(t.Context(), &gone))
+	}
+	createPod(t, namespace, "again", "consume", share)
+	awaitClaim(t, namespace, share)
 }
 
 // setQuota plays the quota controller, which copies a quota's limits to its status.

@@ -75,15 +75,19 @@ func eventually(t *testing.T, text string) {
 	}, limit, tick)
 }
 
-// registerWebhook points the installed configuration to a port of this machine.
-func registerWebhook(t *testing.T, port int, ca []byte) {
+// registerWebhooks points the installed configurations to a port of this machine.
+func registerWebhooks(t *testing.T, port int, ca []byte) {
 	t.Helper()
 	objects, err := install.Render(filepath.Join(manifests, "base"))
 	require.NoError(t, err)
-	require.NoError(t, install.PointWebhook(objects, "127.0.0.1", port, ca))
-	configuration, err := install.Find(objects, "MutatingWebhookConfiguration", "podshare")
-	require.NoError(t, err)
-	require.NoError(t, install.Apply(t.Context(), administrator, []*unstructured.Unstructured{configuration}))
+	require.NoError(t, install.PointWebhooks(objects, "127.0.0.1", port, ca))
+	var configurations []*unstructured.Unstructured
+	for _, kind := range install.WebhookKinds {
+		configuration, err := install.Find(objects, kind, "podshare")
+		require.NoError(t, err)
+		configurations = append(configurations, configuration)
+	}
+	require.NoError(t, install.Apply(t.Context(), administrator, configurations))
 }
 
 // startWebhook runs the real server until the test ends, and waits until the API server calls it.
@@ -110,8 +114,12 @@ func startWebhook(t *testing.T) {
 	var number int
 	_, err = fmt.Sscan(port, &number)
 	require.NoError(t, err)
-	registerWebhook(t, number, ca)
+	registerWebhooks(t, number, ca)
 	eventually(t, "")
+	mistaken := workloads(newPod("web", map[string]string{"consume": "Team_A"}), nil)["Deployment"]
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.ErrorContains(c, api.Create(t.Context(), mistaken, client.DryRunAll), "workloads.podshare.dev")
+	}, limit, tick)
 }
 
 // closedPort is one of this machine's that nobody listens on.
@@ -203,7 +211,7 @@ func TestAManyContainersPodIsWithinTheCostOfThePolicy(t *testing.T) {
 }
 
 func TestWithTheWebhookDownOnlyAnnotatedPodsAreRefused(t *testing.T) {
-	registerWebhook(t, closedPort(t), nil)
+	registerWebhooks(t, closedPort(t), nil)
 	eventually(t, `failed calling webhook "pods.podshare.dev"`)
 
 	for name, pod := range map[string]*corev1.Pod{

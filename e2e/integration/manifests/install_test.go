@@ -72,8 +72,8 @@ func TestTheLocalOverlayDiffersInTheWebhooksAddressAndRunsNoPods(t *testing.T) {
 			delete(base[i].Object["spec"].(map[string]any), "replicas")
 			delete(local[i].Object["spec"].(map[string]any), "replicas")
 		case "MutatingWebhookConfiguration":
-			require.NoError(t, install.PointWebhook(base, "127.0.0.1", 9443, nil))
-			require.NoError(t, install.PointWebhook(local, "127.0.0.1", 9443, nil))
+			require.NoError(t, install.PointWebhooks(base, "127.0.0.1", 9443, nil))
+			require.NoError(t, install.PointWebhooks(local, "127.0.0.1", 9443, nil))
 		}
 		assert.Equal(t, base[i], local[i])
 	}
