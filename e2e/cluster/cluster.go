@@ -178,6 +178,16 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	return p.Await(ctx, "the API server to be back", readyLimit, ready(client))
 }
 
+// Etcd is the process that has the cluster's data. A cluster with a node has it elsewhere: nil.
+func (c *Cluster) Etcd() *Process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.IndexFunc(c.processes, func(p *Process) bool { return p.name == etcdName }); i >= 0 {
+		return c.processes[i]
+	}
+	return nil
+}
+
 // restart replaces a process by a new one of the same program.
 func (c *Cluster) restart(name string) (*Process, error) {
 	c.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +82,17 @@ func (p *Process) exited() bool {
 
 // Log returns the path of the file that gets the process's output.
 func (p *Process) Log() string { return p.log }
+
+// Signal sends the process a signal. SIGKILL ends it without its doing, SIGSTOP makes it hang until SIGCONT.
+func (p *Process) Signal(signal syscall.Signal) error {
+	if !p.running() {
+		return fmt.Errorf("%s (pid %d) has ended", p.name, p.pid)
+	}
+	return syscall.Kill(p.pid, signal)
+}
+
+// Ended is closed when the process has.
+func (p *Process) Ended() <-chan struct{} { return p.done }
 
 // Stop ends the process (SIGTERM, and SIGKILL when that takes too long) and returns when it is gone.
 func (p *Process) Stop() error {

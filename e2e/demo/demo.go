@@ -15,20 +15,25 @@ import (
 	"github.com/podshare/podshare/e2e/cluster"
 	"github.com/podshare/podshare/e2e/install"
 	"github.com/podshare/podshare/e2e/screen"
+	"github.com/podshare/podshare/e2e/servers"
 	"github.com/podshare/podshare/pkg/api"
 )
 
 const (
 	assets       = "bin/assets"
+	program      = "bin/podshare"
 	installation = "manifests/overlays/local"
 )
+
+// readyLimit bounds each wait: many times what it takes.
+const readyLimit = 30 * time.Second
 
 // demo is one run. Its parts are told in order: each uses what those before it left.
 type demo struct {
 	screen  *screen.Screen
 	parts   int // that were begun
 	cluster *cluster.Cluster
-	servers *servers
+	servers *servers.Servers
 	client  client.WithWatch
 
 	calls      map[string]int // of the webhook, before the samples were applied
@@ -131,7 +136,7 @@ func (d *demo) installPodshare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.servers, err = newServers(d.cluster, objects); err != nil {
+	if d.servers, err = servers.New(d.cluster, program, objects); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -144,11 +149,11 @@ func (d *demo) installPodshare(ctx context.Context) error {
 		},
 		{
 			"podshare webhook is ready: it answers the API server, and holds no credentials",
-			func() error { return d.servers.startWebhook(ctx) },
+			func() error { return d.servers.StartWebhook(ctx) },
 		},
 		{
 			"podshare controller is ready: it makes claims, and may do what its ServiceAccount may",
-			func() error { return d.servers.startController(ctx) },
+			func() error { return d.servers.StartController(ctx, "") },
 		},
 		{"a first annotated pod, as a dry run, gets its share", func() error { return d.awaitInjection(ctx) }},
 	} {
@@ -162,7 +167,7 @@ func (d *demo) installPodshare(ctx context.Context) error {
 // awaitInjection waits until the API server has taken over the new webhook configuration: that takes it a moment, in
 // which annotated pods would be refused. It asks by dry runs, which create nothing.
 func (d *demo) awaitInjection(ctx context.Context) error {
-	return d.servers.webhook.Await(ctx, "an annotated pod to be injected", readyLimit, func(ctx context.Context) error {
+	return d.servers.Webhook.Await(ctx, "an annotated pod to be injected", readyLimit, func(ctx context.Context) error {
 		pod := newPod("probe", map[string]string{api.Consume: "rules"})
 		if err := d.client.Create(ctx, pod, client.DryRunAll); err != nil {
 			return err

@@ -88,7 +88,7 @@ func (d *demo) showPress(ctx context.Context) error {
 		return err
 	}
 	err = d.screen.Step("the pods are ready", func() error {
-		return d.servers.controller.Await(ctx, "the samples' pods to be ready", runLimit, d.samplesReady)
+		return d.servers.Controller.Await(ctx, "the samples' pods to be ready", runLimit, d.samplesReady)
 	})
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (d *demo) showPress(ctx context.Context) error {
 		}
 		d.screen.Say("    button pressed in rule-editor: %s %% off", percent)
 		var after price
-		err = d.servers.controller.Await(ctx, "price-service to have a new price", runLimit, func(ctx context.Context) (err error) {
+		err = d.servers.Controller.Await(ctx, "price-service to have a new price", runLimit, func(ctx context.Context) (err error) {
 			if after, err = d.price(ctx, requests); err == nil && after == before {
 				err = errors.New("it has the old one")
 			}

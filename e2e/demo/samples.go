@@ -51,7 +51,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 		}
 		d.screen.Say("  (their image is %s here, as this node cannot pull any)", images.PythonImage)
 	}
-	if d.calls, err = d.servers.webhookCalls(ctx); err != nil {
+	if d.calls, err = d.servers.WebhookCalls(ctx); err != nil {
 		return err
 	}
 	seeing, stop := context.WithCancel(ctx)
@@ -68,10 +68,10 @@ func (d *demo) applySamples(ctx context.Context) error {
 		if err := install.Apply(ctx, d.cluster.Config(), objects); err != nil {
 			return err
 		}
-		if err := d.servers.controller.Await(ctx, "a pod of each Deployment", readyLimit, d.readSamples); err != nil {
+		if err := d.servers.Controller.Await(ctx, "a pod of each Deployment", readyLimit, d.readSamples); err != nil {
 			return err
 		}
-		return d.servers.controller.Await(ctx, "the claim", readyLimit, func(ctx context.Context) error {
+		return d.servers.Controller.Await(ctx, "the claim", readyLimit, func(ctx context.Context) error {
 			return d.client.Get(ctx, client.ObjectKey{Namespace: samplesNamespace, Name: "podshare-rules"}, &d.claim)
 		})
 	})

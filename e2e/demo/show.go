@@ -24,7 +24,7 @@ const bindLimit = 5 * time.Second
 func (d *demo) showClaim(ctx context.Context) error {
 	d.title("Nobody wrote a claim: podshare created it")
 	claim := &d.claim
-	err := d.servers.controller.Await(ctx, "the claim's volume", bindLimit, func(ctx context.Context) error {
+	err := d.servers.Controller.Await(ctx, "the claim's volume", bindLimit, func(ctx context.Context) error {
 		if err := d.client.Get(ctx, client.ObjectKeyFromObject(claim), claim); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (d *demo) showPlainPod(ctx context.Context) error {
 		}
 		d.screen.Say("    %s: nothing was added.", s.name)
 	}
-	calls, err := d.servers.webhookCalls(ctx)
+	calls, err := d.servers.WebhookCalls(ctx)
 	if err != nil {
 		return err
 	}

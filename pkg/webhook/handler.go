@@ -123,7 +123,14 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
 
 // read takes the body, at most maxBody bytes of it.
 func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.maxBody))
+	var body []byte
+	var err error
+	if reader := http.MaxBytesReader(w, r.Body, h.maxBody); r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength) // at most maxBody; growing to that would take five times as much
+		_, err = io.ReadFull(reader, body)
+	} else {
+		body, err = io.ReadAll(reader)
+	}
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return nil, h.tooLarge()

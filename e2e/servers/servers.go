@@ -1,6 +1,9 @@
-package main
+// Package servers runs podshare's two programs beside a control plane of e2e/cluster, where no node would run their pods: with the
+// arguments that the manifests give them.
+package servers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +26,6 @@ import (
 )
 
 const (
-	program   = "bin/podshare"
 	namespace = "podshare-system"
 
 	webhookName    = "podshare-webhook"
@@ -31,32 +33,38 @@ const (
 
 	// readyLimit bounds the wait for each server: many times what it takes.
 	readyLimit = 30 * time.Second
-	// tokenSeconds is how long a demo that was kept works.
+	// tokenSeconds is how long a cluster that was kept works.
 	tokenSeconds = 24 * 60 * 60
 )
 
-// servers run podshare's two processes beside the API server, with the arguments that the manifests give them in pods.
-type servers struct {
+// Servers are an installation's. Webhook and Controller are nil until they are started.
+type Servers struct {
+	Webhook, Controller *cluster.Process
+	// WebhookPort is where the webhook listens, at the cluster's gateway.
+	WebhookPort int
+
 	cluster *cluster.Cluster
+	program string                       // podshare's path
 	objects []*unstructured.Unstructured // the installation
 	dir     string                       // for their files
 
-	webhookPort, webhookMetrics, controllerMetrics int
-
-	webhook, controller *cluster.Process
+	webhookMetrics, controllerMetrics int
 }
 
-// newServers prepares the files of both, and points the installation's webhook to this machine.
-func newServers(c *cluster.Cluster, objects []*unstructured.Unstructured) (*servers, error) {
+// New prepares the files of both, and points the installation's webhooks to this machine. program is the path of podshare.
+func New(c *cluster.Cluster, program string, objects []*unstructured.Unstructured) (*Servers, error) {
 	ports, err := cluster.FreePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	s := &servers{
+	s := &Servers{
 		cluster: c, objects: objects, dir: filepath.Join(filepath.Dir(c.Kubeconfig()), "podshare"),
-		webhookPort: ports[0], webhookMetrics: ports[1], controllerMetrics: ports[2],
+		WebhookPort: ports[0], webhookMetrics: ports[1], controllerMetrics: ports[2],
 	}
-	ca, err := install.WriteServingCertificate(s.certificates(), c.Gateway())
+	if s.program, err = filepath.Abs(program); err != nil {
+		return nil, err
+	}
+	ca, err := install.WriteServingCertificate(s.Certificates(), c.Gateway())
 	if err != nil {
 		return nil, err
 	}
@@ -67,42 +75,39 @@ func newServers(c *cluster.Cluster, objects []*unstructured.Unstructured) (*serv
 	if err := os.WriteFile(s.config(), config, 0o600); err != nil {
 		return nil, err
 	}
-	return s, install.PointWebhooks(objects, c.Gateway(), s.webhookPort, ca)
+	return s, install.PointWebhooks(objects, c.Gateway(), s.WebhookPort, ca)
 }
 
-func (s *servers) certificates() string { return filepath.Join(s.dir, "certificates") }
-func (s *servers) config() string       { return filepath.Join(s.dir, "config.yaml") }
+// Certificates is the directory with the webhook's certificate and key.
+func (s *Servers) Certificates() string { return filepath.Join(s.dir, "certificates") }
+func (s *Servers) config() string       { return filepath.Join(s.dir, "config.yaml") }
 
-// startWebhook runs the webhook, which gets no credentials, and waits until it is ready.
-func (s *servers) startWebhook(ctx context.Context) (err error) {
-	s.webhook, err = s.start(ctx, webhookName, s.webhookMetrics,
-		"--cert-dir="+s.certificates(), fmt.Sprintf("--bind-address=%s:%d", s.cluster.Gateway(), s.webhookPort),
+// StartWebhook runs the webhook, which gets no credentials, and waits until it is ready.
+func (s *Servers) StartWebhook(ctx context.Context) (err error) {
+	s.Webhook, err = s.start(ctx, webhookName, s.webhookMetrics,
+		"--cert-dir="+s.Certificates(), fmt.Sprintf("--bind-address=%s:%d", s.cluster.Gateway(), s.WebhookPort),
 		"--drain-delay=0s") // no Service sends it requests that a leaving pod still has to answer
 	return err
 }
 
-// startController runs the controller as its ServiceAccount, so with what rbac.yaml allows it, and waits until it is
-// ready.
-func (s *servers) startController(ctx context.Context) (err error) {
+// StartController runs the controller as its ServiceAccount, so with what rbac.yaml allows it, and waits until it is ready. It reaches
+// the API server at a URL, the API server's own if that is empty.
+func (s *Servers) StartController(ctx context.Context, apiServer string) (err error) {
 	kubeconfig := filepath.Join(s.dir, "controller.kubeconfig")
-	if err := s.writeKubeconfig(ctx, kubeconfig, controllerName); err != nil {
+	if err := s.writeKubeconfig(ctx, kubeconfig, apiServer, controllerName); err != nil {
 		return err
 	}
-	s.controller, err = s.start(ctx, controllerName, s.controllerMetrics, "--kubeconfig="+kubeconfig)
+	s.Controller, err = s.start(ctx, controllerName, s.controllerMetrics, "--kubeconfig="+kubeconfig)
 	return err
 }
 
 // start runs the Deployment's program with its own arguments and then with those that replace addresses and files.
-func (s *servers) start(ctx context.Context, deployment string, metrics int, replacements ...string) (*cluster.Process, error) {
+func (s *Servers) start(ctx context.Context, deployment string, metrics int, replacements ...string) (*cluster.Process, error) {
 	arguments, err := install.Arguments(s.objects, deployment)
 	if err != nil {
 		return nil, err
 	}
-	path, err := filepath.Abs(program)
-	if err != nil {
-		return nil, err
-	}
-	arguments = slices.Concat([]string{path}, arguments, replacements,
+	arguments = slices.Concat([]string{s.program}, arguments, replacements,
 		[]string{"--config=" + s.config(), fmt.Sprintf("--metrics-address=127.0.0.1:%d", metrics)})
 	process, err := s.cluster.Run(deployment, arguments)
 	if err != nil {
@@ -116,7 +121,7 @@ func (s *servers) start(ctx context.Context, deployment string, metrics int, rep
 }
 
 // writeKubeconfig writes a kubeconfig that holds a token of the ServiceAccount and nothing else.
-func (s *servers) writeKubeconfig(ctx context.Context, path, account string) error {
+func (s *Servers) writeKubeconfig(ctx context.Context, path, apiServer, account string) error {
 	config := s.cluster.Config()
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -130,7 +135,7 @@ func (s *servers) writeKubeconfig(ctx context.Context, path, account string) err
 	}
 	const name = "local"
 	return clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: config.Host, CertificateAuthorityData: config.CAData}},
+		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: cmp.Or(apiServer, config.Host), CertificateAuthorityData: config.CAData}},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: token.Status.Token}},
 		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
