@@ -234,12 +234,12 @@ func TestWhatEachMistakeGets(t *testing.T) {
 	assert.Equal(t, string(page), text.String(), "if this is intended, run `make golden` and read its diff")
 }
 
-// field is how a message begins, which the page says once.
-var field = regexp.MustCompile(`^podshare: (metadata\.annotations\[podshare\.dev/[a-z-]+\]: )?`)
+// beginning is how a message begins, which the page says once.
+var beginning = regexp.MustCompile(`^podshare: (metadata\.annotations\[podshare\.dev/[a-z-]+\]: )?`)
 
 func cell(said []string) string {
 	for i := range said {
-		said[i] = field.ReplaceAllString(said[i], "")
+		said[i] = beginning.ReplaceAllString(said[i], "")
 	}
 	text := strings.Join(said, "<br>")
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "&lt;br>", "<br>", "*", `\*`).Replace(text)
