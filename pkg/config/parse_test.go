@@ -189,3 +189,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseSize: a size that is accepted is one that a claim can ask for, and is the same when it is read again.
+func FuzzParseSize(f *testing.F) {
+	for _, seed := range []string{"1Gi", "0", "-1Gi", "10GB", "1e30", "1e999999999", "NaN", "8Ei", "1.5Gi", "0.1", "9223372036854775807", "1E"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		size, err := config.ParseSize(text)
+		if err != nil {
+			return
+		}
+		if size.Sign() <= 0 || size.Value() <= 0 {
+			t.Fatalf("%q is %s", text, size.String())
+		}
+		again, err := config.ParseSize(size.String())
+		if err != nil || again.Cmp(size) != 0 {
+			t.Fatalf("%q is %s, which is %s: %v", text, size.String(), again.String(), err)
+		}
+	})
+}
