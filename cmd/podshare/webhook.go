@@ -62,6 +62,10 @@ exits.`,
 		"`host:port` of HTTPS; without a host, on all addresses")
 	flags.StringVar(&options.MetricsAddress, "metrics-address", options.MetricsAddress,
 		"`host:port` of metrics and probes over plain HTTP; \"0\" for none")
+	flags.StringVar(&options.ClientCAFile, "client-ca-file", "",
+		"`file` with the authorities (PEM) of client certificates; with it, only clients that show one are answered")
+	flags.StringSliceVar(&options.ClientNames, "client-names", nil,
+		"`names` that a client's certificate may be for, comma separated; without it, any that an authority of --client-ca-file signed")
 	flags.DurationVar(&options.DrainDelay, "drain-delay", options.DrainDelay,
 		"how long to answer on after turning unready: longer than the API servers need to learn of it")
 	return command
@@ -100,6 +104,9 @@ func checkWebhook(options webhook.Options) error {
 	mistakes = append(mistakes, checkAddress("--bind-address", options.BindAddress))
 	if options.MetricsAddress != "0" {
 		mistakes = append(mistakes, checkAddress("--metrics-address", options.MetricsAddress))
+	}
+	if len(options.ClientNames) > 0 && options.ClientCAFile == "" {
+		mistakes = append(mistakes, errors.New("--client-names has no effect without --client-ca-file, whose authorities vouch for names"))
 	}
 	if options.DrainDelay < 0 {
 		mistakes = append(mistakes, fmt.Errorf(`--drain-delay %s must be 0 or longer, such as "10s"`, options.DrainDelay))

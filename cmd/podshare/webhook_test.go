@@ -28,12 +28,13 @@ func TestEveryMistakeInTheWebhooksFlagsIsToldAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("apiVersion: v1\nlimits: {sharesPerPod: many}\n"), 0o600))
 	code, _, message := run("webhook", "--config", file, "--bind-address", "9443", "--metrics-address", ":99999",
-		"--drain-delay", "-1s", "--log-format", "xml")
+		"--drain-delay", "-1s", "--client-names", "api-server", "--log-format", "xml")
 	assert.Equal(t, exitUsage, code)
 	assert.Equal(t, `--log-format "xml" must be one of text, json
 --cert-dir is required: a directory that has, or will have, tls.crt and tls.key
 --bind-address "9443" must be host:port with a port of 0 to 65535, such as ":9443" or "127.0.0.1:9443"
 --metrics-address ":99999" must be host:port with a port of 0 to 65535, such as ":9443" or "127.0.0.1:9443"
+--client-names has no effect without --client-ca-file, whose authorities vouch for names
 --drain-delay -1s must be 0 or longer, such as "10s"
 `+file+`:1: apiVersion: "v1" must be one of ["config.podshare.dev/v1alpha1"]
 `+file+`:2: limits.sharesPerPod: "many" must be a whole number from 1 to 1000`, message)

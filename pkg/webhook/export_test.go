@@ -8,6 +8,6 @@ import (
 // NewReviewHandler is the HTTPS server without a network, for fuzzing.
 func NewReviewHandler(injector Injector, log *slog.Logger) http.Handler {
 	options := DefaultOptions()
-	reviews := newHandler(options, injector, newMetrics(newCertificates(options, log)), log)
+	reviews := newHandler(options, injector, &clients{}, newMetrics(newCertificates(options, log)), log)
 	return httpsRoutes(reviews, &readiness{})
 }

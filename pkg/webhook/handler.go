@@ -20,6 +20,7 @@ type handler struct {
 	endpoint *endpoint
 
 	inject  Injector
+	clients *clients
 	maxBody int64         // bytes
 	maxWait time.Duration // of a large body for its turn
 	large   turns
@@ -34,9 +35,10 @@ func (h *handler) at(e *endpoint) *handler {
 	return &other
 }
 
-func newHandler(options Options, injector Injector, metrics *metrics, log *slog.Logger) *handler {
+func newHandler(options Options, injector Injector, clients *clients, metrics *metrics, log *slog.Logger) *handler {
 	return &handler{
 		inject:  injector,
+		clients: clients,
 		maxBody: options.MaxBodyBytes,
 		maxWait: options.MaxWait,
 		large:   make(turns, maxLarge),
@@ -103,8 +105,11 @@ func (v *verdict) fail(err *httpError) {
 	}
 }
 
-// check refuses what is no AdmissionReview by its header.
+// check refuses who may not ask, and what is no AdmissionReview by its header.
 func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
+	if err := h.clients.check(r); err != nil {
+		return err
+	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return &httpError{http.StatusMethodNotAllowed, "method",

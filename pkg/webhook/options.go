@@ -10,6 +10,10 @@ type Options struct {
 	MetricsAddress string
 	// CertDir holds the serving certificate, tls.crt, and its key, tls.key. Both are read again when they change.
 	CertDir string
+	// ClientCAFile holds the authorities (PEM) of the certificates that clients have to show; read at start. Empty: everybody is answered.
+	ClientCAFile string
+	// ClientNames are those that a client's certificate may be for, as its common name or a DNS name. Empty: any.
+	ClientNames []string
 	// DrainDelay is how long requests are still answered after the server has turned unready.
 	DrainDelay time.Duration
 

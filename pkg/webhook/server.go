@@ -36,8 +36,11 @@ type Server struct {
 
 // Listen takes the addresses, so that one that is taken already is an error at once. Run serves them.
 func Listen(options Options, injector Injector, log *slog.Logger) (*Server, error) {
+	clients, err := newClients(options)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{options: options, log: log, certificates: newCertificates(options, log)}
-	var err error
 	if s.httpsListen, err = net.Listen("tcp", options.BindAddress); err != nil {
 		return nil, fmt.Errorf("listening for HTTPS: %w", err)
 	}
@@ -48,13 +51,14 @@ func Listen(options Options, injector Injector, log *slog.Logger) (*Server, erro
 	}
 	metrics := newMetrics(s.certificates)
 	ready := &readiness{certificates: s.certificates, draining: &s.draining, address: s.httpsListen.Addr().String()}
-	reviews := newHandler(options, injector, metrics, log)
+	reviews := newHandler(options, injector, clients, metrics, log)
 	s.https = s.newHTTPServer(s.closeWhenDraining(httpsRoutes(reviews, ready)))
 	s.https.TLSConfig = &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		GetCertificate:         s.certificates.get,
 		SessionTicketsDisabled: true, // API servers resume no session, and an idle connection is smaller without
 	}
+	clients.configure(s.https.TLSConfig)
 	s.metrics = s.newHTTPServer(metricsRoutes(metrics, ready))
 	return s, nil
 }

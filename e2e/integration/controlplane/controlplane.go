@@ -24,18 +24,19 @@ func Run(tests interface{ Run() int }, setUp func(administrator *rest.Config) er
 	if err == nil {
 		defer func() {
 			if err := environment.Stop(); err != nil {
-				code = failed(err)
+				code = Failed(err)
 			}
 		}()
 		err = setUp(environment.Config)
 	}
 	if err != nil {
-		return failed(err)
+		return Failed(err)
 	}
 	return tests.Run()
 }
 
-func failed(err error) (code int) {
+// Failed says why tests cannot be run, and returns what os.Exit wants.
+func Failed(err error) (code int) {
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }

@@ -19,7 +19,7 @@ import (
 // clients that send the largest body that is read, one after the other.
 func TestClientsAbuseTheWebhookWhilePodsAreCreated(t *testing.T) {
 	const mostMiB = 100 // manifests/base/webhook.yaml allows 128
-	killWebhook(t) // so that it begins with the memory of a new one
+	killWebhook(t)      // so that it begins with the memory of a new one
 	startWebhook(t)
 	t.Logf("resident before: %.1f MiB", resident(t))
 	ctx, cancel := context.WithCancel(t.Context())

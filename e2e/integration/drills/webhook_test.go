@@ -1,16 +1,20 @@
 package drills_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/util/cert"
 )
 
 func TestTheWebhookIsGone(t *testing.T) {
@@ -100,4 +104,32 @@ func startWebhook(t *testing.T) {
 	require.NoError(t, podshare.StartWebhook(t.Context()))
 	require.NoError(t, within(t.Context(), isWhole))
 	t.Logf("an annotated pod is injected %s after the webhook was started again", time.Since(begun).Round(time.Millisecond))
+}
+
+// TestItsCertificateFilesAreDamaged has one after the other: no PEM, the key of another certificate, nothing. It serves what it has.
+func TestItsCertificateFilesAreDamaged(t *testing.T) {
+	key := filepath.Join(podshare.Certificates(), "tls.key")
+	good, err := os.ReadFile(key)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, os.WriteFile(key, good, 0o600)) }()
+	_, other, err := cert.GenerateSelfSignedCertKey("127.0.0.1", nil, nil)
+	require.NoError(t, err)
+	for _, damage := range []struct {
+		what, said string
+		do         func() error
+	}{
+		{"is no PEM", "tls: failed to find any PEM data in key input", func() error { return os.WriteFile(key, []byte("no PEM"), 0o600) }},
+		{"is another one's", "tls: private key does not match public key", func() error { return os.WriteFile(key, other, 0o600) }},
+		{"is gone", "tls.key: no such file or directory", func() error { return os.Remove(key) }},
+	} {
+		require.NoError(t, damage.do())
+		require.NoError(t, within(t.Context(), func(context.Context) error {
+			log, err := os.ReadFile(podshare.Webhook.Log())
+			if err == nil && !strings.Contains(string(log), damage.said) {
+				err = fmt.Errorf("the key %s, and the log does not say so", damage.what)
+			}
+			return err
+		}))
+		require.NoError(t, isWhole(t.Context()), "the key %s", damage.what)
+	}
 }

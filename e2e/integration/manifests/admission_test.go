@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,35 +92,49 @@ func registerWebhooks(t *testing.T, port int, ca []byte) {
 }
 
 // startWebhook runs the real server until the test ends, and waits until the API server calls it.
-func startWebhook(t *testing.T) {
+func startWebhook(t *testing.T, changes ...func(*webhook.Options)) {
+	t.Helper()
+	server := startServer(t, changes...)
+	registerWebhooks(t, server.port, server.ca)
+	eventually(t, "")
+	mistaken := workloads(newPod("web", map[string]string{"consume": "Team_A"}), nil)["Deployment"]
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.ErrorContains(c, api.Create(t.Context(), mistaken, client.DryRunAll), "workloads.podshare.dev")
+	}, limit, tick)
+}
+
+// server is a webhook that runs: where, and whose certificate it has (PEM).
+type server struct {
+	port int
+	ca   []byte
+}
+
+func startServer(t *testing.T, changes ...func(*webhook.Options)) server {
 	t.Helper()
 	options := webhook.DefaultOptions()
 	options.BindAddress, options.MetricsAddress, options.DrainDelay = "127.0.0.1:0", "0", 0
 	options.CertDir = t.TempDir()
 	ca, err := install.WriteServingCertificate(options.CertDir, "127.0.0.1")
 	require.NoError(t, err)
-	server, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
+	for _, change := range changes {
+		change(&options)
+	}
+	running, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
 		return inject.Pod(pod, namespace, config.Default())
 	}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
+	go func() { ended <- running.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-ended)
 	})
-	_, port, err := net.SplitHostPort(server.Address())
+	_, port, err := net.SplitHostPort(running.Address())
 	require.NoError(t, err)
-	var number int
-	_, err = fmt.Sscan(port, &number)
+	number, err := strconv.Atoi(port)
 	require.NoError(t, err)
-	registerWebhooks(t, number, ca)
-	eventually(t, "")
-	mistaken := workloads(newPod("web", map[string]string{"consume": "Team_A"}), nil)["Deployment"]
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		assert.ErrorContains(c, api.Create(t.Context(), mistaken, client.DryRunAll), "workloads.podshare.dev")
-	}, limit, tick)
+	return server{number, ca}
 }
 
 // closedPort is one of this machine's that nobody listens on.

@@ -38,7 +38,20 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(controlplane.Run(m, func(access *rest.Config) error {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if clientDir, err = os.MkdirTemp("", "podshare-client-"); err != nil {
+		return controlplane.Failed(err)
+	}
+	defer os.RemoveAll(clientDir) //nolint:errcheck // a leftover harms nobody
+	withCertificate, err := withClientCertificate(clientDir)
+	if err != nil {
+		return controlplane.Failed(err)
+	}
+	return controlplane.Run(m, func(access *rest.Config) error {
 		root, err := controlplane.Root()
 		if err != nil {
 			return err
@@ -53,7 +66,7 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		return installAll(context.Background())
-	}, controlplane.WithServiceAccounts))
+	}, controlplane.WithServiceAccounts, withCertificate)
 }
 
 // playServiceAccountController creates the account that pods have by default, which a part of Kubernetes that does not run here
