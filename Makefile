@@ -22,7 +22,7 @@ GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 .PHONY: help demo test test-unit fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What a local cluster with a node needs beside bin/kube.
 node := $(if $(filter linux,$(GOOS)),bin/machine bin/pause)
@@ -73,6 +73,11 @@ image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the 
 	$(BUILDER) build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
 	$(BUILDER) build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
 
+dist/install.yaml: always ## Write a release's manifest, with IMAGE and AGENT_IMAGE by digest
+	@mkdir -p dist
+	go run ./e2e/release -image $(IMAGE) -agent-image $(AGENT_IMAGE) > $@.new
+	@mv $@.new $@
+
 # BuildKit knows the arguments by itself, the older builder does not.
 IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH)
 
@@ -108,4 +113,4 @@ clean-cluster: bin/demo ## Stop what KEEP=1 left running, and remove what killed
 	@bin/demo -clean
 
 clean: clean-cluster ## Remove what was built
-	rm -rf bin .cache
+	rm -rf bin dist .cache

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,56 +21,9 @@ import (
 
 const system = "podshare-system"
 
-// overlay is an installation as docs/platform.md tells a platform team to write it: with images and a configuration of its own.
-const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - %s
-images:
-  - name: ghcr.io/podshare/podshare
-    newName: %s
-    newTag: %s
-configMapGenerator:
-  - name: podshare-config
-    namespace: podshare-system
-    behavior: replace
-    files: [config.yaml]
-    options: {immutable: true}
-`
-
-// renderOverlay returns the objects of such an installation.
+// renderOverlay returns the objects of an installation with the images to test.
 func renderOverlay() ([]*unstructured.Unstructured, error) {
-	cache, err := filepath.Abs(repositoryPath(".cache"))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(cache, "e2e-overlay-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a leftover harms nobody
-	base, err := os.ReadFile(repositoryPath("manifests", "base", "config.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	config := strings.Replace(string(base), "ghcr.io/podshare/podshare-agent:v0.1.0", agentImage, 1)
-	if storageClass != "" {
-		config = strings.Replace(config, "# storageClass: nfs\n", "storageClass: "+storageClass+"\n", 1)
-	}
-	name, tag, _ := strings.Cut(image, ":")
-	files := map[string]string{
-		"config.yaml":        config,
-		"kustomization.yaml": fmt.Sprintf(overlay, "../../manifests/overlays/default", name, tag),
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	return install.Render(dir)
+	return install.Overlay{Image: image, AgentImage: agentImage, StorageClass: storageClass}.Render(root)
 }
 
 // installPodshare applies the installation and waits until an annotated pod is injected.
