@@ -46,7 +46,7 @@ func TestKubectlShowsAnInjectedPodAsTheDocumentationDoes(t *testing.T) {
 		return "```console\n" + blocks[min(n, len(blocks)-1)] + "```"
 	})
 	if os.Getenv("UPDATE") == "1" {
-		require.NoError(t, os.WriteFile(kubectlPage, []byte(seen), 0o644)) //nolint:gosec // a page that everybody may read
+		require.NoError(t, os.WriteFile(kubectlPage, []byte(seen), 0o644))
 		return
 	}
 	assert.Equal(t, string(page), seen, "UPDATE=1 writes the page anew")
@@ -55,7 +55,7 @@ func TestKubectlShowsAnInjectedPodAsTheDocumentationDoes(t *testing.T) {
 // console is a command and what it says.
 func console(t *testing.T, replace func(string) string, pod *corev1.Pod, verb string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Getenv("KUBECTL"), "--namespace", pod.Namespace, verb, "pod", pod.Name) //nolint:gosec // the caller's kubectl
+	command := exec.CommandContext(t.Context(), os.Getenv("KUBECTL"), "--namespace", pod.Namespace, verb, "pod", pod.Name)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	said, err := command.Output()

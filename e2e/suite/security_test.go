@@ -33,7 +33,7 @@ func TestAProducerRunsCodeInItsConsumersAsTheDocumentationShows(t *testing.T) {
 		for _, command := range commands {
 			line, want, _ := strings.Cut(command, "\n")
 			line = strings.ReplaceAll(line, "--namespace shop", "--namespace "+namespace)
-			shell := exec.CommandContext(t.Context(), "sh", "-c", line) //nolint:gosec // what the documentation says
+			shell := exec.CommandContext(t.Context(), "sh", "-c", line) // what the documentation says
 			shell.Env = append(os.Environ(), "PATH="+filepath.Dir(kubectl)+":"+os.Getenv("PATH"))
 			said, _ := shell.CombinedOutput()
 			assert.Equal(t, strings.TrimRight(want, "\n"), strings.TrimRight(string(said), "\n"), line)

@@ -73,7 +73,7 @@ func webhookAddress() string { return fmt.Sprintf("127.0.0.1:%d", podshare.Webho
 
 func dial(t *testing.T) *tls.Conn {
 	t.Helper()
-	connection, err := tls.Dial("tcp", webhookAddress(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // its own
+	connection, err := tls.Dial("tcp", webhookAddress(), &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)
 	return connection
 }
@@ -94,7 +94,7 @@ func drip(ctx context.Context, connection *tls.Conn) {
 // sendLarge sends bodies of 7 MiB until it is told to end, and returns how many were answered.
 func sendLarge(ctx context.Context) (answered int) {
 	body := append(bytes.Repeat([]byte(" "), 7<<20-2), "{}"...)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // its own
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer client.CloseIdleConnections()
 	for ctx.Err() == nil {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+webhookAddress()+"/mutate-pods", bytes.NewReader(body))

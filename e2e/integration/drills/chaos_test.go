@@ -35,13 +35,13 @@ func TestProcessesAreKilledAtRandomUnderLoad(t *testing.T) {
 		kills++
 		// The controller leads some seconds after its start, when the killed one's lease has run out: it is killed less often.
 		kill := killAndStartWebhook
-		if rand.IntN(12) == 0 { //nolint:gosec // no secret
+		if rand.IntN(12) == 0 {
 			kill = killAndStartController
 		}
 		require.NoError(t, kill(t.Context()))
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(rand.IntN(1500)) * time.Millisecond): //nolint:gosec // no secret
+		case <-time.After(time.Duration(rand.IntN(1500)) * time.Millisecond):
 		}
 	}
 	group.Wait()

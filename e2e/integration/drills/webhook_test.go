@@ -47,7 +47,7 @@ func TestSomethingElseAnswersInTheWebhooksPlace(t *testing.T) {
 		"with an empty body":   {func(http.ResponseWriter, *http.Request) {}, "0-length response with status code: 200"},
 		"with a server error":  {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", http.StatusBadGateway) }, "oops"},
 		"half, and then hangs": {hang, "context deadline exceeded"},
-		"too late": {func(w http.ResponseWriter, r *http.Request) {
+		"too late": {func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
 			case <-time.After(10 * time.Second):
