@@ -191,7 +191,7 @@ func (p *parser) mapping(section string, node *yaml.Node) {
 		case isField:
 			p.field(name, known, value)
 		case len(below) == 0:
-			p.mistake(key.Line, "%q: unknown field; allowed here: %s", name, strings.Join(fieldsOf(section), ", "))
+			p.mistake(key.Line, "%.64q: unknown field; allowed here: %s", name, strings.Join(fieldsOf(section), ", "))
 		case value.Kind != yaml.MappingNode:
 			p.mistake(key.Line, "%s: must be a mapping of %s", name, strings.Join(below, ", "))
 		default:
@@ -214,7 +214,7 @@ func (p *parser) field(name string, f field, value *yaml.Node) {
 		if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
 			p.mistake(v.Line, "%s: must be a single value; leave the line out for the default", name)
 		} else if err := f.take(p.config, v.Value); err != nil {
-			p.mistake(v.Line, "%s: %q %v", name, v.Value, err)
+			p.mistake(v.Line, "%s: %.64q %v", name, v.Value, err)
 		}
 	}
 }

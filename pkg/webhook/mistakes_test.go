@@ -2,9 +2,11 @@ package webhook_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -227,11 +229,84 @@ func TestWhatEachMistakeGets(t *testing.T) {
 			})
 		}
 	}
+	requests(t, text, handler)
+	files(t, text)
 	if *update {
 		require.NoError(t, os.WriteFile(mistakesPage, text.Bytes(), 0o644))
 		return
 	}
 	assert.Equal(t, string(page), text.String(), "if this is intended, run `make golden` and read its diff")
+}
+
+// requests writes what else than pods the webhook is sent, and what it answers: with HTTP status 200 and a code in the review, or with an
+// HTTP error.
+func requests(t *testing.T, text io.Writer, handler http.Handler) {
+	t.Helper()
+	fmt.Fprint(text, "\n## Requests\n\nWhat is no new pod, most of which an API server never sends. Where the answer is an AdmissionReview, it repeats the uid as far as there is one.\n\n"+
+		"| what | answer | what is said |\n|---|---|---|\n")
+	whole := review(consumer)
+	for _, r := range []struct {
+		what   string
+		code   int
+		method string
+		kind   string
+		body   []byte
+	}{
+		{"an empty body", 400, "POST", "application/json", nil},
+		{"a truncated one", 400, "POST", "application/json", whole[:len(whole)-20]},
+		{"no JSON", 400, "POST", "application/json", []byte("pods")},
+		{"nesting 100,000 deep", 400, "POST", "application/json", deep(100_000)},
+		{"`request: null`", 400, "POST", "application/json", body("admission.k8s.io/v1", "AdmissionReview", nil)},
+		{"another apiVersion", 400, "POST", "application/json", body("admission.k8s.io/v2", "AdmissionReview", map[string]string{"uid": uid})},
+		{"another kind", 400, "POST", "application/json", body("v1", "ConfigMap", nil)},
+		{"no uid", 400, "POST", "application/json", review(consumer, "uid", nil)},
+		{"`object: null`", 400, "POST", "application/json", review("null")},
+		{"a ConfigMap as the object", 400, "POST", "application/json", review(`{"apiVersion":"v1","kind":"ConfigMap"}`)},
+		{"DELETE", 200, "POST", "application/json", review("null", "operation", "DELETE")},
+		{"CONNECT", 200, "POST", "application/json", review(`{"kind":"PodExecOptions"}`, "operation", "CONNECT", "subResource", "exec")},
+		{"more than 7 MiB", 413, "POST", "application/json", bytes.Repeat([]byte(" "), 7<<20+1)},
+		{"YAML, by its Content-Type", 415, "POST", "application/yaml", whole},
+		{"no Content-Type", 415, "POST", "", whole},
+		{"GET", 405, "GET", "", nil},
+		{"another path", 404, "POST /mutate", "application/json", whole},
+	} {
+		t.Run("Requests/"+r.what, func(t *testing.T) {
+			method, path, _ := strings.Cut(r.method, " ")
+			request := httptest.NewRequest(method, cmp.Or(path, "/mutate-pods"), bytes.NewReader(r.body))
+			request.Header.Set("Content-Type", r.kind)
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, request)
+			code, said := recorder.Code, strings.TrimSpace(recorder.Body.String())
+			if code == http.StatusOK {
+				var answer admissionv1.AdmissionReview
+				require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &answer))
+				said = "allowed, nothing changed"
+				if result := answer.Response.Result; result != nil {
+					code, said = int(result.Code), result.Message
+				}
+			}
+			assert.Equal(t, r.code, code, said)
+			fmt.Fprintf(text, "| %s | %d | %s |\n", r.what, code, cell([]string{said}))
+		})
+	}
+}
+
+// files writes what mistakes in the platform's configuration get: the process does not start.
+func files(t *testing.T, text io.Writer) {
+	t.Helper()
+	fmt.Fprint(text, "\n## The platform's configuration\n\nA process with a mistake in its file does not start: it exits with code 2, and says every "+
+		"mistake at once, each with its line.\n\n| in the file, behind `apiVersion` in its first line | what is said |\n|---|---|\n")
+	for _, content := range []string{
+		"limits: {sharePerPod: 3}", "limits: {maxSize: 10GB}", "limits: {sharesPerPod: 0}", "limits: {producers: [shop]}", "limits: {sharesPerNamespace: many}",
+		"limits: {storageClasses: nfs}", "defaults: {size: 1Gi}\nlimits: {maxSize: 500Mi}", "defaults: {readiness: shell}", "mounts: {root: /etc/shares}",
+		"mounts: {allowed: [/]}", "agent: {image: podshare agent}", "agent: {port: 80}", "agent: {resources: {limits: {cpu: 5m}}}", "kind: Deployment",
+	} {
+		t.Run("Configuration/"+content, func(t *testing.T) {
+			_, err := config.Parse("config.yaml", []byte("apiVersion: "+config.APIVersion+"\n"+content+"\n"))
+			require.Error(t, err)
+			fmt.Fprintf(text, "| `%s` | %s |\n", strings.ReplaceAll(content, "\n", "`<br>`"), cell(strings.Split(err.Error(), "\n")))
+		})
+	}
 }
 
 // beginning is how a message begins, which the page says once.
