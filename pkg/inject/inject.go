@@ -17,12 +17,23 @@ import (
 
 // Result is what injection makes of a pod.
 type Result struct {
+	// Metadata is the pod's own, for whoever tells of it. It is there for a refused pod, too.
+	Metadata Metadata
 	// Patch turns the raw pod into the intended one. Empty: the pod is that already, or asks for nothing.
 	Patch []jsonpatch.Operation
 	// Warnings are for whoever creates the pod: each one line of at most 120 characters.
 	Warnings []string
 	// Report is what the pod says of its injection. Nil: it asks for nothing.
 	Report *api.Report
+}
+
+// Metadata is how people know a pod.
+type Metadata struct {
+	// Name is the pod's, or what it will begin with when the API server is to make one up.
+	Name string
+	// OwnerKind and OwnerName say who makes it, such as the ReplicaSet web-6d4cf56db6: where its user finds a refusal in Events.
+	OwnerKind, OwnerName string
+	Annotations          map[string]string
 }
 
 // RefusedError is a pod whose annotations cannot be honoured. Nothing of it is injected.
@@ -40,15 +51,16 @@ func (e *MalformedError) Error() string { return e.Reason }
 
 // Pod computes the injection of a pod, given as the JSON that the API server sends, in the namespace of the request: pods that
 // controllers make may not say theirs. A pod that is injected already
-// gives an empty patch, one that is injected in part gets the missing parts. The error is a *MalformedError or a
-// *RefusedError.
+// gives an empty patch, one that is injected in part gets the missing parts. The error is a *MalformedError, without a result, or a
+// *RefusedError, with one that has the metadata alone.
 func Pod(raw []byte, namespace string, c *config.Config) (*Result, error) {
 	pod, err := decode(raw)
 	if err != nil {
 		return nil, err
 	}
+	result := &Result{Metadata: pod.metadata()}
 	if pod.isMirror() {
-		return &Result{}, nil // it only shows a static pod, which runs already
+		return result, nil // it only shows a static pod, which runs already
 	}
 	request, mistakes := share.Parse(pod.Metadata.Annotations, c)
 	i := &injection{pod: pod, namespace: namespace, config: c, request: request, mistakes: mistakes}
@@ -57,11 +69,12 @@ func Pod(raw []byte, namespace string, c *config.Config) (*Result, error) {
 	}
 	switch {
 	case len(i.mistakes) > 0:
-		return nil, &RefusedError{i.mistakes}
+		return result, &RefusedError{i.mistakes}
 	case len(i.taking) == 0:
-		return &Result{}, nil // no shares, or no containers: then the API server refuses the pod itself
+		return result, nil // no shares, or no containers: then the API server refuses the pod itself
 	}
-	return &Result{Patch: i.patch, Warnings: i.warnings.render(), Report: i.report}, nil
+	result.Patch, result.Warnings, result.Report = i.patch, i.warnings.render(), i.report
+	return result, nil
 }
 
 // injection is the state of computing one. The mistakes and the patch are collected by its steps side by side, so that

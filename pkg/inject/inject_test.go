@@ -67,7 +67,12 @@ func TestPythonThatIgnoresPythonPathIsWarnedOf(t *testing.T) {
 		`"python","-","-I"`:                   false,
 		`"python"`:                            false,
 		`"pythonic","-I"`:                     false,
-		`"sh","-c","python -I app.py"`:        false,
+		`"sh","-c","python -I app.py"`:        true,
+		`"/bin/bash","-ec","./migrate && exec /usr/bin/python3 -uE -m app"`: true,
+		`"sh","-c","python app.py -I"`:                                      false,
+		`"sh","start.sh"`:                                                   false,
+		`"/usr/bin/env","python3","-I","a.py"`:                              true,
+		`"tini","--","python3","a.py","-I"`:                                 false,
 	} {
 		t.Run(command, func(t *testing.T) {
 			for _, field := range []string{"command", "args"} {

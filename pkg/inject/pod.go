@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"cmp"
 	"fmt"
 
 	"sigs.k8s.io/json"
@@ -17,8 +18,11 @@ type pod struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Metadata   struct {
-		Annotations map[string]string `json:"annotations"`
-		Labels      map[string]string `json:"labels"`
+		Name         string            `json:"name"`
+		GenerateName string            `json:"generateName"`
+		Annotations  map[string]string `json:"annotations"`
+		Labels       map[string]string `json:"labels"`
+		Owners       []owner           `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
 		OS struct {
@@ -38,6 +42,12 @@ type pod struct {
 	agent *container
 	// volumes and initContainers are lists that injection appends to.
 	volumes, initContainers list
+}
+
+type owner struct {
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Controller bool   `json:"controller"`
 }
 
 type podSecurity struct {
@@ -153,6 +163,16 @@ func decode(raw []byte) (*pod, error) {
 		return c.Name != api.AgentContainer
 	})
 	return p, nil
+}
+
+func (p *pod) metadata() Metadata {
+	m := Metadata{Name: cmp.Or(p.Metadata.Name, p.Metadata.GenerateName), Annotations: p.Metadata.Annotations}
+	for _, o := range p.Metadata.Owners {
+		if o.Controller {
+			m.OwnerKind, m.OwnerName = o.Kind, o.Name
+		}
+	}
+	return m
 }
 
 func (p *pod) isMirror() bool {

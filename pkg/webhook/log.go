@@ -1,12 +1,12 @@
 package webhook
 
 import (
+	"cmp"
 	"log/slog"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -35,7 +35,7 @@ func (v *verdict) attributes() []slog.Attr {
 	if r := v.request; r != nil {
 		add("operation", name(string(r.Operation)))
 		add("namespace", name(r.Namespace))
-		add(v.nameKey(), name(v.objectName()))
+		add(v.nameKey(), name(cmp.Or(r.Name, v.object.Name)))
 		add("owner", v.owner())
 		add("uid", name(string(r.UID)))
 		attributes = append(attributes, slog.Bool("dryRun", r.DryRun != nil && *r.DryRun))
@@ -54,30 +54,19 @@ func (v *verdict) attributes() []slog.Attr {
 // nameKey says in the log what has the name: "pod", "deployment".
 func (v *verdict) nameKey() string {
 	for _, t := range v.endpoint.types {
-		if t.kind == v.request.Kind.Kind || t.kind == v.object.Kind {
+		if t.kind == v.request.Kind.Kind {
 			return strings.ToLower(t.kind)
 		}
 	}
 	return v.endpoint.object
 }
 
-// objectName is the object's name, or what it will begin with when the API server is to make one up.
-func (v *verdict) objectName() string {
-	for _, name := range []string{v.request.Name, v.object.Name, v.object.GenerateName} {
-		if name != "" {
-			return name
-		}
-	}
-	return ""
-}
-
-// owner is who makes the pod, such as "ReplicaSet/web-6d4cf56db6": where its user finds the refusal in Events.
+// owner is who makes the pod, such as "ReplicaSet/web-6d4cf56db6".
 func (v *verdict) owner() string {
-	owner := metav1.GetControllerOf(&v.object)
-	if owner == nil {
+	if v.object.OwnerName == "" {
 		return ""
 	}
-	return safe(owner.Kind, maxText) + "/" + name(owner.Name)
+	return safe(v.object.OwnerKind, maxText) + "/" + name(v.object.OwnerName)
 }
 
 // How much of a text a line in the log has, in characters.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -240,7 +239,7 @@ func TestWhatEachMistakeGets(t *testing.T) {
 
 // requests writes what else than pods the webhook is sent, and what it answers: with HTTP status 200 and a code in the review, or with an
 // HTTP error.
-func requests(t *testing.T, text io.Writer, handler http.Handler) {
+func requests(t *testing.T, text *bytes.Buffer, handler http.Handler) {
 	t.Helper()
 	fmt.Fprint(text, "\n## Requests\n\nWhat is no new pod, most of which an API server never sends. Where the answer is an AdmissionReview, it repeats the uid as far as there is one.\n\n"+
 		"| what | answer | what is said |\n|---|---|---|\n")
@@ -292,7 +291,7 @@ func requests(t *testing.T, text io.Writer, handler http.Handler) {
 }
 
 // files writes what mistakes in the platform's configuration get: the process does not start.
-func files(t *testing.T, text io.Writer) {
+func files(t *testing.T, text *bytes.Buffer) {
 	t.Helper()
 	fmt.Fprint(text, "\n## The platform's configuration\n\nA process with a mistake in its file does not start: it exits with code 2, and says every "+
 		"mistake at once, each with its line.\n\n| in the file, behind `apiVersion` in its first line | what is said |\n|---|---|\n")

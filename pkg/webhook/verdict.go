@@ -9,7 +9,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/inject"
@@ -37,10 +36,8 @@ type verdict struct {
 	message string
 	// request is nil when there was no body to read it from.
 	request *admissionv1.AdmissionRequest
-	// object is the new object's type and metadata.
-	object metav1.PartialObjectMetadata
-	// annotations are the pod's, or those of the workload's template.
-	annotations map[string]string
+	// object is the new one, as far as it could be read. A workload's annotations are those of its template.
+	object inject.Metadata
 	// report says what the pod has. Nil: nothing of ours.
 	report *api.Report
 }
@@ -68,15 +65,15 @@ func (v *verdict) respond(body []byte, injector Injector) *admissionv1.Admission
 		}
 		return &admissionv1.AdmissionResponse{Allowed: true}
 	}
-	// A mistake in it is the endpoint's to report; what can be read is enough for the log.
-	_ = kjson.UnmarshalCaseSensitivePreserveInts(v.request.Object.Raw, &v.object)
-	v.annotations = v.object.Annotations
 	return e.answer(v, injector)
 }
 
 // injectPod answers with a patch.
 func (v *verdict) injectPod(injector Injector) *admissionv1.AdmissionResponse {
 	injection, err := injector(v.request.Object.Raw, v.request.Namespace)
+	if injection != nil {
+		v.object = injection.Metadata
+	}
 	if err != nil {
 		return v.refuse(err)
 	}
@@ -140,8 +137,8 @@ func badRequest(err error) *metav1.Status {
 
 // role is the pod's, by the annotations that it has.
 func (v *verdict) role() string {
-	_, produces := v.annotations[api.Produce]
-	_, consumes := v.annotations[api.Consume]
+	_, produces := v.object.Annotations[api.Produce]
+	_, consumes := v.object.Annotations[api.Consume]
 	switch {
 	case produces && consumes:
 		return "both"

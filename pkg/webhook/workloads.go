@@ -19,7 +19,7 @@ func (v *verdict) validateWorkload(injector Injector) *admissionv1.AdmissionResp
 	if err != nil {
 		return v.deny(malformed, "workload", badRequest(err))
 	}
-	v.annotations, v.result = w.Annotations, unchanged
+	v.object, v.result = inject.Metadata{Name: w.Name, Annotations: w.Annotations}, unchanged
 	response := &admissionv1.AdmissionResponse{Allowed: true}
 	if w.Deleted { // what is changed now is only on its way out
 		return response

@@ -2,6 +2,7 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,6 +18,8 @@ import (
 type Workload struct {
 	// Kind is its own, such as "Deployment".
 	Kind string
+	// Name is its own, or what it will begin with when the API server is to make one up.
+	Name string
 	// Path leads to the template, such as "spec.template".
 	Path string
 	// Annotations are the template's. They become its pods'.
@@ -51,6 +54,8 @@ func Kinds() []string {
 }
 
 type metadata struct {
+	Name              string            `json:"name"`
+	GenerateName      string            `json:"generateName"`
 	Annotations       map[string]string `json:"annotations"`
 	DeletionTimestamp *string           `json:"deletionTimestamp"`
 }
@@ -81,7 +86,7 @@ func Parse(raw []byte) (*Workload, error) {
 		return nil, fmt.Errorf("the object is no workload: %w", err)
 	}
 	w := &Workload{
-		Kind: object.Kind, Path: paths[object.APIVersion][object.Kind],
+		Kind: object.Kind, Name: cmp.Or(object.Metadata.Name, object.Metadata.GenerateName), Path: paths[object.APIVersion][object.Kind],
 		Deleted: object.Metadata.DeletionTimestamp != nil, outer: []metadata{object.Metadata},
 	}
 	t := object.Spec.Template
