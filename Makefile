@@ -19,7 +19,7 @@ FUZZTIME ?= 30s
 GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
+.PHONY: help demo test test-unit bench fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ lint: ## Check the code, the import directions among it
 	go mod tidy -diff
 	cd e2e/kube && go mod tidy -diff
 	cd e2e/certmanager && go mod tidy -diff
+
+bench: build ## Measure the webhook: its parts, and all of it beside webhooks that do less and that do it otherwise
+	go test ./pkg/webhook -run '^$$' -bench . -benchmem
+	@go build -o bin/bench ./e2e/bench
+	@bin/bench
 
 # With the toolchain of go.mod, with which releases are built, and the database as a Go module: nothing but the module proxy is needed.
 vulnerabilities: ## Look for known vulnerabilities in what is called

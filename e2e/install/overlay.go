@@ -77,16 +77,15 @@ func (o Overlay) config(file string) (string, error) {
 		return "", err
 	}
 	config := string(content)
-	for _, replace := range []struct{ old, by string }{
-		{"ghcr.io/podshare/podshare-agent:v0.1.0", o.AgentImage},
-		{"# storageClass: nfs\n", "storageClass: " + o.StorageClass + "\n"},
-	} {
-		if !strings.Contains(config, replace.old) {
-			return "", fmt.Errorf("%s has no %q any more", file, replace.old)
+	changes := map[string]string{"ghcr.io/podshare/podshare-agent:v0.1.0": o.AgentImage}
+	if o.StorageClass != "" {
+		changes["# storageClass: nfs\n"] = "storageClass: " + o.StorageClass + "\n"
+	}
+	for old, by := range changes {
+		if !strings.Contains(config, old) {
+			return "", fmt.Errorf("%s has no %q any more", file, old)
 		}
-		if !strings.HasSuffix(replace.by, ": \n") {
-			config = strings.Replace(config, replace.old, replace.by, 1)
-		}
+		config = strings.Replace(config, old, by, 1)
 	}
 	return config, nil
 }
