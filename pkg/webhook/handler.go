@@ -1,10 +1,10 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -128,21 +128,25 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
 
 // read takes the body, at most maxBody bytes of it.
 func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
-	var body []byte
-	var err error
-	if reader := http.MaxBytesReader(w, r.Body, h.maxBody); r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength) // at most maxBody; growing to that would take five times as much
-		_, err = io.ReadFull(reader, body)
-	} else {
-		body, err = io.ReadAll(reader)
-	}
+	body := bytes.NewBuffer(make([]byte, 0, firstSize(r)+bytes.MinRead))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return nil, h.tooLarge()
 	case err != nil:
 		return nil, &httpError{http.StatusRequestTimeout, "read", fmt.Sprintf("the body did not arrive: %v", err)}
 	}
-	return body, nil
+	return body.Bytes(), nil
+}
+
+// firstSize is the memory that a body gets before it is there, in bytes. Growing to what a large one has would take several times as
+// much, and few of them are read at a time; of the others there may be any number that say more than they send.
+func firstSize(r *http.Request) int64 {
+	const most = 16 << 10 // more than nearly all reviews have
+	if r.ContentLength > largeBody {
+		return r.ContentLength
+	}
+	return min(max(r.ContentLength, 0), most)
 }
 
 func (h *handler) tooLarge() *httpError {
