@@ -25,6 +25,7 @@ import (
 type options struct {
 	turns    int
 	requests int
+	pods     int
 	review   string
 	program  string
 }
@@ -33,6 +34,7 @@ func main() {
 	o := options{}
 	flag.IntVar(&o.turns, "turns", 7, "how often each webhook is measured")
 	flag.IntVar(&o.requests, "requests", 4000, "requests of a measurement")
+	flag.IntVar(&o.pods, "pods", 300, "pods that are created through an API server, of each kind")
 	flag.StringVar(&o.review, "review", "pkg/webhook/testdata/review.json", "the AdmissionReview that is sent")
 	flag.StringVar(&o.program, "podshare", "bin/podshare", "podshare")
 	serve := flag.String("serve", "", "be the webhook of this name instead: "+floorName+" or "+defaulterName)
@@ -87,6 +89,14 @@ func run(ctx context.Context, o options, out *screen.Screen) (err error) {
 	if err != nil {
 		return err
 	}
-	out.Say("\n%s", table(contestants))
+	var created string
+	err = out.Step(fmt.Sprintf("%d pods of each kind are created through an API server, in turns", o.pods), func() error {
+		created, err = throughAPIServer(ctx, o, contestants, ca, body)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out.Say("\n%s\n%s", table(contestants), created)
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -164,7 +165,7 @@ func (c *Cluster) Run(name string, args []string, env ...string) (*Process, erro
 	return p, nil
 }
 
-// RestartAPIServer ends the API server, starts it again on its port, and returns when it is ready. In a cluster with a node the
+// RestartAPIServer kills the API server, as a crash would, starts it again on its port, and returns when it is ready. In a cluster with a node the
 // machine does that: see the function of that name.
 func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	p, err := c.restart(apiServerName)
@@ -188,7 +189,8 @@ func (c *Cluster) Etcd() *Process {
 	return nil
 }
 
-// restart replaces a process by a new one of the same program.
+// restart kills a process and puts a new one of the same program in its place. Told to end, an API server would first wait for a quarter of
+// a minute for those who watch.
 func (c *Cluster) restart(name string) (*Process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,7 +198,7 @@ func (c *Cluster) restart(name string) (*Process, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("this cluster has no process %q", name)
 	}
-	if err := c.processes[i].Stop(); err != nil {
+	if err := errors.Join(c.processes[i].Signal(syscall.SIGKILL), c.processes[i].Stop()); err != nil {
 		return nil, err
 	}
 	p, err := startProcess(c.processes[i].spec)

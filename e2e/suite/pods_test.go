@@ -168,18 +168,27 @@ func mustIn(t *testing.T, pod *corev1.Pod, container, program string) string {
 
 func execute(t *testing.T, pod *corev1.Pod, container string, command ...string) string {
 	t.Helper()
+	said, err := tryToExecute(t.Context(), pod, container, command...)
+	require.NoError(t, err)
+	return said
+}
+
+func tryToExecute(ctx context.Context, pod *corev1.Pod, container string, command ...string) (string, error) {
 	request := nodes.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: container, Command: command, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(access, "GET", request.URL().String())
-	require.NoError(t, err)
+	if err != nil {
+		return "", err
+	}
 	var stdout, stderr bytes.Buffer // two, since both are written at a time
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
-	require.NoError(t, err, stderr.String())
-	return strings.TrimSpace(stdout.String())
+	if err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr}); err != nil {
+		return "", fmt.Errorf("%q in %s: %w: %s", command, pod.Name, err, stderr.String())
+	}
+	return strings.TrimSpace(stdout.String()), nil
 }
 
 // publish makes a producer write a module with one number, as a careful one does.

@@ -90,10 +90,10 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // A standby works after the lease's duration and one retry, of 2 to 4.4 s (client-go, leaderelection): within the 20 s that a claim may
-// take when its leader dies, or when the API server was gone for longer than the deadline. The usual 15 s would be too close.
+// take when its leader dies. The usual 15 s would be too close.
 const (
 	leaseDuration = 10 * time.Second
-	renewDeadline = 7 * time.Second
+	renewDeadline = 8 * time.Second
 )
 
 func newManager(o Options) (manager.Manager, error) {
