@@ -230,12 +230,12 @@ func createInTurns(ctx context.Context, api client.Client, variants []*variant, 
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
-			real, err := create(ctx, api, v.pod)
+			stored, err := create(ctx, api, v.pod)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
 			if n >= warmUp {
-				v.dry, v.real = append(v.dry, dry), append(v.real, real)
+				v.dry, v.real = append(v.dry, dry), append(v.real, stored)
 			}
 		}
 	}
@@ -264,9 +264,9 @@ func creations(variants []*variant) string {
 		if l, ok := labels[v.name]; ok {
 			label = l
 		}
-		dry, real := median(v.dry), median(v.real)
+		dry, stored := median(v.dry), median(v.real)
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", label, milliseconds(dry), milliseconds(dry-median(floor.dry)),
-			milliseconds(real), milliseconds(real-median(floor.real)))
+			milliseconds(stored), milliseconds(stored-median(floor.real)))
 	}
 	_ = w.Flush()
 	return text.String()
