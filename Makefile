@@ -78,7 +78,8 @@ image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the 
 	$(BUILDER) build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
 	$(BUILDER) build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
 
-dist/install.yaml: always ## Write a release's manifest, with IMAGE and AGENT_IMAGE by digest
+# The manifest of a release, with IMAGE and AGENT_IMAGE by digest.
+dist/install.yaml: always
 	@mkdir -p dist
 	go run ./e2e/release -image $(IMAGE) -agent-image $(AGENT_IMAGE) > $@.new
 	@mv $@.new $@

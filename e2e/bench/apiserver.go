@@ -22,6 +22,7 @@ import (
 
 	"github.com/podshare/podshare/e2e/cluster"
 	"github.com/podshare/podshare/e2e/install"
+	"github.com/podshare/podshare/e2e/retry"
 )
 
 // variant is what an API server does with the pods of a namespace.
@@ -112,7 +113,7 @@ func newVariants(contestants []*contestant, ca []byte) ([]*variant, error) {
 		text := fmt.Sprintf(webhookConfiguration, c.name, c.url, bundle)
 		objects, err := parse(text)
 		if c.name == "podshare" {
-			objects, err = installation(c.url, ca, c.name, "plain")
+			objects, err = installation(c.port, ca, c.name, "plain")
 		}
 		if err != nil {
 			return nil, err
@@ -124,9 +125,12 @@ func newVariants(contestants []*contestant, ca []byte) ([]*variant, error) {
 }
 
 // installation is podshare's own way to be called, with its conditions and its policy, for the pods of some namespaces.
-func installation(url string, ca []byte, namespaces ...string) ([]*unstructured.Unstructured, error) {
+func installation(port int, ca []byte, namespaces ...string) ([]*unstructured.Unstructured, error) {
 	all, err := install.Render("manifests/base")
 	if err != nil {
+		return nil, err
+	}
+	if err := install.PointWebhooks(all, "127.0.0.1", port, ca); err != nil {
 		return nil, err
 	}
 	selector := map[string]any{"matchExpressions": []any{map[string]any{"key": "bench", "operator": "In", "values": anys(namespaces)}}}
@@ -134,9 +138,7 @@ func installation(url string, ca []byte, namespaces ...string) ([]*unstructured.
 	for _, o := range all {
 		switch o.GetKind() {
 		case "MutatingWebhookConfiguration":
-			webhook := o.Object["webhooks"].([]any)[0].(map[string]any)
-			webhook["namespaceSelector"] = selector
-			webhook["clientConfig"] = map[string]any{"url": url, "caBundle": base64.StdEncoding.EncodeToString(ca)}
+			o.Object["webhooks"].([]any)[0].(map[string]any)["namespaceSelector"] = selector
 		case "ValidatingAdmissionPolicy":
 			if err := unstructured.SetNestedMap(o.Object, selector, "spec", "matchConstraints", "namespaceSelector"); err != nil {
 				return nil, err
@@ -183,18 +185,17 @@ func (v *variant) prepare(ctx context.Context, access *rest.Config, api client.C
 	if err := v.readPod(namespace.Name, review); err != nil {
 		return err
 	}
-	const limit, tick = time.Minute, 50 * time.Millisecond
-	for deadline := time.Now().Add(limit); ; time.Sleep(tick) {
+	return retry.Within(ctx, startLimit, tick, func(ctx context.Context) error {
 		pod := v.pod.DeepCopy()
-		err := api.Create(ctx, pod, client.DryRunAll)
-		changed := len(pod.Spec.Containers[0].VolumeMounts) > len(v.pod.Spec.Containers[0].VolumeMounts)
-		switch wanted := len(v.objects) > 0 && v.name != floorName; {
-		case err == nil && changed == wanted:
-			return nil
-		case time.Now().After(deadline):
-			return errors.Join(err, fmt.Errorf("the pod is changed: %t", changed))
+		if err := api.Create(ctx, pod, client.DryRunAll); err != nil {
+			return err
 		}
-	}
+		changed := len(pod.Spec.Containers[0].VolumeMounts) > len(v.pod.Spec.Containers[0].VolumeMounts)
+		if wanted := len(v.objects) > 0 && v.name != floorName; changed != wanted {
+			return fmt.Errorf("the pod is changed: %t", changed)
+		}
+		return nil
+	})
 }
 
 // readPod takes the pod out of the review.

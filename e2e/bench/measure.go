@@ -24,6 +24,13 @@ import (
 	"time"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/retry"
+)
+
+const (
+	// startLimit bounds the wait for each thing that is measured: many times what it takes.
+	startLimit = time.Minute
+	tick       = 20 * time.Millisecond
 )
 
 // concurrencies are how many requests are on their way at a time.
@@ -32,6 +39,7 @@ var concurrencies = []int{1, 8}
 // contestant is a webhook that is measured: a process.
 type contestant struct {
 	name    string
+	port    int
 	url     string
 	client  *http.Client
 	process *exec.Cmd
@@ -64,7 +72,7 @@ func startAll(ctx context.Context, o options, dir string, ca []byte) ([]*contest
 			arguments = []string{o.program, "webhook", certificates, "--bind-address=" + address, "--metrics-address=0", "--drain-delay=0s"}
 			path = "/mutate-pods"
 		}
-		c, err := start(ctx, name, "https://"+address+path, ca, arguments)
+		c, err := start(ctx, &contestant{name: name, port: ports[i], url: "https://" + address + path}, ca, arguments)
 		if c != nil {
 			all = append(all, c)
 		}
@@ -75,27 +83,26 @@ func startAll(ctx context.Context, o options, dir string, ca []byte) ([]*contest
 	return all, nil
 }
 
-func start(ctx context.Context, name, url string, ca []byte, arguments []string) (*contestant, error) {
+// start runs a contestant, and waits until it answers.
+func start(ctx context.Context, c *contestant, ca []byte, arguments []string) (*contestant, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	c := &contestant{name: name, url: url, results: map[int][]result{}, client: &http.Client{Transport: &http.Transport{
+	c.results = map[int][]result{}
+	c.client = &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: slices.Max(concurrencies), TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-	}}}
+	}}
 	c.process = exec.CommandContext(ctx, arguments[0], arguments[1:]...)
 	c.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.process.Start(); err != nil {
 		return nil, err
 	}
-	const limit, tick = 30 * time.Second, 20 * time.Millisecond
-	for deadline := time.Now().Add(limit); ; time.Sleep(tick) {
-		response, err := c.client.Get(url)
-		if err == nil {
-			return c, response.Body.Close()
+	return c, retry.Within(ctx, startLimit, tick, func(context.Context) error {
+		response, err := c.client.Get(c.url)
+		if err != nil {
+			return err
 		}
-		if time.Now().After(deadline) {
-			return c, fmt.Errorf("%s does not answer: %w", name, err)
-		}
-	}
+		return response.Body.Close()
+	})
 }
 
 func (c *contestant) stop() error {

@@ -165,8 +165,8 @@ func (c *Cluster) Run(name string, args []string, env ...string) (*Process, erro
 	return p, nil
 }
 
-// RestartAPIServer kills the API server, as a crash would, starts it again on its port, and returns when it is ready. In a cluster with a node the
-// machine does that: see the function of that name.
+// RestartAPIServer kills the API server, as a crash would, starts it again on its port, and returns when it is ready. In a cluster
+// with a node the machine does that: see the function of that name.
 func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	p, err := c.restart(apiServerName)
 	if err != nil {
@@ -183,18 +183,23 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 func (c *Cluster) Etcd() *Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := slices.IndexFunc(c.processes, func(p *Process) bool { return p.name == etcdName }); i >= 0 {
+	if i := c.index(etcdName); i >= 0 {
 		return c.processes[i]
 	}
 	return nil
 }
 
-// restart kills a process and puts a new one of the same program in its place. Told to end, an API server would first wait for a quarter of
-// a minute for those who watch.
+// index is the place of a process; -1: there is none.
+func (c *Cluster) index(name string) int {
+	return slices.IndexFunc(c.processes, func(p *Process) bool { return p.name == name })
+}
+
+// restart kills a process and puts a new one of the same program in its place. Told to end, an API server would first wait for a
+// quarter of a minute for those who watch.
 func (c *Cluster) restart(name string) (*Process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.processes, func(p *Process) bool { return p.name == name })
+	i := c.index(name)
 	if i < 0 {
 		return nil, fmt.Errorf("this cluster has no process %q", name)
 	}

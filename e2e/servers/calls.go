@@ -13,7 +13,7 @@ var requestsMetric = regexp.MustCompile(`(?m)^podshare_webhook_requests_total\{.
 
 // WebhookCalls returns how often the webhook was called about pods so far, by the role of the pods: producer, consumer, both, none.
 func (s *Servers) WebhookCalls(ctx context.Context) (map[string]int, error) {
-	metrics, err := get(ctx, fmt.Sprintf("http://127.0.0.1:%d/metrics", s.webhookMetrics))
+	metrics, err := s.readWebhookMetrics(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *Servers) WebhookCalls(ctx context.Context) (map[string]int, error) {
 
 // WebhookMetric returns one of the webhook's metrics, which has no labels.
 func (s *Servers) WebhookMetric(ctx context.Context, name string) (float64, error) {
-	metrics, err := get(ctx, fmt.Sprintf("http://127.0.0.1:%d/metrics", s.webhookMetrics))
+	metrics, err := s.readWebhookMetrics(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -40,4 +40,8 @@ func (s *Servers) WebhookMetric(ctx context.Context, name string) (float64, erro
 		}
 	}
 	return 0, fmt.Errorf("the webhook has no metric %s", name)
+}
+
+func (s *Servers) readWebhookMetrics(ctx context.Context) (string, error) {
+	return get(ctx, fmt.Sprintf("http://127.0.0.1:%d/metrics", s.webhookMetrics))
 }

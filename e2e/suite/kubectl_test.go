@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 var kubectlPage = repositoryPath("docs", "injected-pod.md")
@@ -66,7 +66,8 @@ func console(t *testing.T, replace func(string) string, pod *corev1.Pod, verb st
 // replacements takes what is another one each time out of kubectl's output. The columns stay columns.
 func replacements(t *testing.T, pod *corev1.Pod) func(string) string {
 	t.Helper()
-	require.NoError(t, isCreated(t.Context(), pod))
+	require.NoError(t, api.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
+	require.NotEmpty(t, pod.Status.PodIP)
 	return func(said string) string {
 		said = alignEvents(said)
 		for _, r := range []struct{ pattern, by string }{
@@ -87,14 +88,6 @@ func replacements(t *testing.T, pod *corev1.Pod) func(string) string {
 		}
 		return said
 	}
-}
-
-func isCreated(ctx context.Context, pod *corev1.Pod) error {
-	_ = isReady(ctx, pod)
-	if pod.Status.PodIP == "" {
-		return fmt.Errorf("pod %s has no address", pod.Name)
-	}
-	return nil
 }
 
 // event is a line of kubectl's events: type, reason, age, from, message.

@@ -30,6 +30,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/podshare/podshare/e2e/retry"
 )
 
 const (
@@ -93,19 +95,7 @@ func connect() (err error) {
 
 // within tries something until it succeeds, and returns the last error when the time is up.
 func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := do(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("after %s: %w", limit, err)
-		case <-time.After(tick):
-		}
-	}
+	return retry.Within(ctx, limit, tick, do)
 }
 
 func repositoryPath(elements ...string) string {

@@ -27,18 +27,18 @@ func (n *notes) add(text string, containers ...string) {
 }
 
 const (
-	// maxWarning is the API's advice for the length of a warning, in characters (k8s.io/api/admission/v1).
-	maxWarning = 120
-	// maxWarnings keeps the sum below the 4,096 characters at which the API server begins to drop warnings.
-	maxWarnings = 16
+	// MaxWarning is the API's advice for the length of a warning, in characters (k8s.io/api/admission/v1).
+	MaxWarning = 120
+	// MaxWarnings keeps the sum below the 4,096 characters at which the API server begins to drop warnings.
+	MaxWarnings = 16
 )
 
 func (n *notes) render() []string {
 	var warnings []string
-	for _, text := range n.texts[:min(len(n.texts), maxWarnings)] {
+	for _, text := range n.texts[:min(len(n.texts), MaxWarnings)] {
 		warnings = append(warnings, fit("podshare: "+text, n.containers[text]))
 	}
-	if more := len(n.texts) - maxWarnings; more > 0 {
+	if more := len(n.texts) - MaxWarnings; more > 0 {
 		warnings = append(warnings, fmt.Sprintf("podshare: and %d more warnings", more))
 	}
 	return warnings
@@ -54,7 +54,7 @@ func fit(text string, containers []string) string {
 		if more := len(containers) - shown; more > 0 {
 			line += fmt.Sprintf(" and %d more", more)
 		}
-		if utf8.RuneCountInString(line) <= maxWarning {
+		if utf8.RuneCountInString(line) <= MaxWarning {
 			return line
 		}
 	}
@@ -62,8 +62,8 @@ func fit(text string, containers []string) string {
 }
 
 func cut(text string) string {
-	if utf8.RuneCountInString(text) <= maxWarning {
+	if utf8.RuneCountInString(text) <= MaxWarning {
 		return text
 	}
-	return string([]rune(text)[:maxWarning-1]) + "…"
+	return string([]rune(text)[:MaxWarning-1]) + "…"
 }

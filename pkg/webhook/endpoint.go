@@ -1,6 +1,10 @@
 package webhook
 
 import (
+	"slices"
+	"strconv"
+	"strings"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -18,39 +22,55 @@ type endpoint struct {
 	answer func(v *verdict, injector Injector) *admissionv1.AdmissionResponse
 }
 
-type objectType struct{ group, kind, resource string }
+type objectType struct {
+	resource metav1.GroupVersionResource
+	kind     metav1.GroupVersionKind
+}
+
+func newType(group, kind, resource string) objectType {
+	return objectType{
+		metav1.GroupVersionResource{Group: group, Version: "v1", Resource: resource},
+		metav1.GroupVersionKind{Group: group, Version: "v1", Kind: kind},
+	}
+}
 
 // The two endpoints: pods are injected, and workloads are told before that their pods would be refused.
 var (
 	podEndpoint = &endpoint{
 		name: "pods", object: "pod",
-		types:      []objectType{{"", "Pod", "pods"}},
+		types:      []objectType{newType("", "Pod", "pods")},
 		operations: []admissionv1.Operation{admissionv1.Create},
 		answer:     (*verdict).injectPod,
 	}
 	workloadEndpoint = &endpoint{
 		name: "workloads", object: "workload",
 		types: []objectType{
-			{"apps", "Deployment", "deployments"}, {"apps", "StatefulSet", "statefulsets"}, {"apps", "DaemonSet", "daemonsets"},
-			{"apps", "ReplicaSet", "replicasets"}, {"batch", "Job", "jobs"}, {"batch", "CronJob", "cronjobs"},
+			newType("apps", "Deployment", "deployments"), newType("apps", "StatefulSet", "statefulsets"), newType("apps", "DaemonSet", "daemonsets"),
+			newType("apps", "ReplicaSet", "replicasets"), newType("batch", "Job", "jobs"), newType("batch", "CronJob", "cronjobs"),
 		},
 		operations: []admissionv1.Operation{admissionv1.Create, admissionv1.Update},
 		answer:     (*verdict).validateWorkload,
 	}
 )
 
-func (e *endpoint) resources() []string {
-	names := make([]string, len(e.types))
-	for i, t := range e.types {
-		names[i] = (&metav1.GroupVersionResource{Group: t.group, Version: "v1", Resource: t.resource}).String()
-	}
-	return names
+// isAbout says whether a request is about a resource of the endpoint's; one that says none is.
+func (e *endpoint) isAbout(resource metav1.GroupVersionResource) bool {
+	return resource == (metav1.GroupVersionResource{}) || slices.ContainsFunc(e.types, func(t objectType) bool { return t.resource == resource })
 }
 
-func (e *endpoint) kinds() []string {
+// takes says whether an object is of a kind of the endpoint's; one that says none is.
+func (e *endpoint) takes(kind metav1.GroupVersionKind) bool {
+	return kind == (metav1.GroupVersionKind{}) || slices.ContainsFunc(e.types, func(t objectType) bool { return t.kind == kind })
+}
+
+// oneOf lists what the endpoint's types have, for a message.
+func (e *endpoint) oneOf(name func(objectType) string) string {
 	names := make([]string, len(e.types))
 	for i, t := range e.types {
-		names[i] = metav1.GroupVersionKind{Group: t.group, Version: "v1", Kind: t.kind}.String()
+		names[i] = strconv.Quote(name(t))
 	}
-	return names
+	if len(names) == 1 {
+		return names[0]
+	}
+	return "one of " + strings.Join(names, ", ")
 }

@@ -54,8 +54,8 @@ func (v *verdict) attributes() []slog.Attr {
 // nameKey says in the log what has the name: "pod", "deployment".
 func (v *verdict) nameKey() string {
 	for _, t := range v.endpoint.types {
-		if t.kind == v.request.Kind.Kind {
-			return strings.ToLower(t.kind)
+		if t.kind.Kind == v.request.Kind.Kind {
+			return strings.ToLower(t.kind.Kind)
 		}
 	}
 	return v.endpoint.object
@@ -77,7 +77,7 @@ const (
 
 // name leaves alone what Kubernetes takes as one, which nobody is deceived by; the API server has not checked them yet.
 func name(text string) string {
-	if len(validation.IsDNS1123Subdomain(text)) == 0 {
+	if len(text) > maxText && len(validation.IsDNS1123Subdomain(text)) == 0 {
 		return text
 	}
 	return safe(text, maxText)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,9 +18,7 @@ import (
 // reviewKind is the only kind of body that there is.
 const reviewKind = "AdmissionReview"
 
-var (
-	operations = []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete, admissionv1.Connect}
-)
+var operations = []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete, admissionv1.Connect}
 
 // readReview takes the request out of a body. The error says what makes it none that an API server sends; the request
 // then holds at least the uid, if the body has one.
@@ -65,12 +61,14 @@ func (e *endpoint) check(r *admissionv1.AdmissionRequest) error {
 		return errors.New("request.uid is missing; the answer repeats it")
 	case !slices.Contains(operations, r.Operation):
 		return fmt.Errorf("request.operation %s must be one of %q", share.Quote(string(r.Operation)), operations)
-	case r.Resource != (metav1.GroupVersionResource{}) && !slices.Contains(e.resources(), r.Resource.String()):
-		return fmt.Errorf("request.resource %s must be %s", share.Quote(r.Resource.String()), oneOf(e.resources()))
+	case !e.isAbout(r.Resource):
+		allowed := e.oneOf(func(t objectType) string { return t.resource.String() })
+		return fmt.Errorf("request.resource %s must be %s", share.Quote(r.Resource.String()), allowed)
 	case !e.looksAt(r):
 		return nil
-	case r.Kind != (metav1.GroupVersionKind{}) && !slices.Contains(e.kinds(), r.Kind.String()):
-		return fmt.Errorf("request.kind %s must be %s", share.Quote(r.Kind.String()), oneOf(e.kinds()))
+	case !e.takes(r.Kind):
+		allowed := e.oneOf(func(t objectType) string { return t.kind.String() })
+		return fmt.Errorf("request.kind %s must be %s", share.Quote(r.Kind.String()), allowed)
 	case len(r.Object.Raw) == 0:
 		return fmt.Errorf("request.object is missing; for %s it is the %s", r.Operation, e.object)
 	}
@@ -80,17 +78,6 @@ func (e *endpoint) check(r *admissionv1.AdmissionRequest) error {
 // looksAt reports whether a request is about an object of the endpoint's, and not about something that happens to one.
 func (e *endpoint) looksAt(r *admissionv1.AdmissionRequest) bool {
 	return slices.Contains(e.operations, r.Operation) && r.SubResource == ""
-}
-
-func oneOf(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = strconv.Quote(name)
-	}
-	if len(quoted) == 1 {
-		return quoted[0]
-	}
-	return "one of " + strings.Join(quoted, ", ")
 }
 
 // findUID looks for request.uid in a body that cannot be decoded as a whole, as far as it can be read.

@@ -84,20 +84,13 @@ func misplaced(w *workload.Workload) []string {
 	return warnings
 }
 
-const (
-	// maxWarning is the API's advice for the length of a warning, in characters (k8s.io/api/admission/v1).
-	maxWarning = 120
-	// maxWarnings keeps their sum below the 4,096 characters at which the API server begins to drop some.
-	maxWarnings = 16
-)
-
 // bounded makes warnings fit, and none repeat.
 func bounded(warnings []string) []string {
 	var told []string
 	for _, w := range warnings {
-		if w = safe(w, maxWarning); !slices.Contains(told, w) {
+		if w = safe(w, inject.MaxWarning); !slices.Contains(told, w) {
 			told = append(told, w)
 		}
 	}
-	return told[:min(len(told), maxWarnings)]
+	return told[:min(len(told), inject.MaxWarnings)]
 }

@@ -12,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/podshare/podshare/e2e/retry"
 )
 
 const (
@@ -24,19 +26,7 @@ const (
 
 // within tries something until it succeeds, and returns the last error when the time is up.
 func within(ctx context.Context, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("after %s: %w", limit, err)
-		case <-time.After(tick):
-		}
-	}
+	return retry.Within(ctx, limit, tick, try)
 }
 
 var names atomic.Int64
