@@ -85,8 +85,8 @@ func runWebhook(cmd *cobra.Command, log *logOptions, configFile string, options 
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	server, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
-		return inject.Pod(pod, namespace, platform)
+	server, err := webhook.Listen(options, func(pod *inject.Pod, namespace string) (*inject.Result, error) {
+		return pod.Inject(namespace, platform)
 	}, logger)
 	if err != nil {
 		return err

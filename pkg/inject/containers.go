@@ -13,15 +13,15 @@ import (
 
 // selectContainers finds who takes part, and whether the pod can have shares at all.
 func (i *injection) selectContainers() {
-	if os := i.pod.Spec.OS.Name; os == "windows" {
+	if os := i.pod.spec.OS; os == "windows" {
 		i.mistakes = append(i.mistakes, field.Invalid(field.NewPath("spec", "os", "name"), os,
 			"shares are mounted in Linux containers only; remove the podshare.dev/ annotations"))
 	}
 	if len(i.request.Containers) == 0 {
-		i.taking = i.pod.Spec.Containers
+		i.taking = i.pod.spec.Containers
 		return
 	}
-	all := slices.Concat(i.pod.Spec.InitContainers, i.pod.Spec.Containers)
+	all := slices.Concat(i.pod.spec.InitContainers, i.pod.spec.Containers)
 	there := names(all)
 	for _, name := range i.request.Containers {
 		if !slices.Contains(there, name) {

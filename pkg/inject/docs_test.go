@@ -51,7 +51,7 @@ func outcome(t *testing.T, annotations map[string]string) string {
 	})
 	require.NoError(t, err)
 	text := ""
-	result, err := inject.Pod(raw, "shop", config.Default())
+	result, err := injectJSON(raw, "shop", config.Default())
 	if refused := (*inject.RefusedError)(nil); errors.As(err, &refused) {
 		for _, mistake := range refused.Mistakes {
 			text += mistake.Error() + "\n"

@@ -21,7 +21,7 @@ func (i *injection) addDirectories() {
 			switch n, found := c.last(want.Name); {
 			case !found:
 				i.append(&c.env, want)
-			case c.Env[n].ValueFrom != nil || c.Env[n].Value != want.Value:
+			case c.Env[n].ValueFrom || c.Env[n].Value != want.Value:
 				i.conflict(s, fmt.Sprintf("needs the variable %s to be %q in container %s, which has %s: remove it there",
 					want.Name, want.Value, share.Quote(c.Name), c.Env[n]))
 			}
@@ -45,7 +45,7 @@ func (i *injection) addBytecodeSwitch() {
 
 // String describes a variable's value in a message.
 func (e envVar) String() string {
-	if e.ValueFrom != nil {
+	if e.ValueFrom {
 		return "it from elsewhere (valueFrom)"
 	}
 	return share.Quote(e.Value)

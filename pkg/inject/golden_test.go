@@ -55,7 +55,7 @@ func describe(t *testing.T, filename string) string {
 	require.NoError(t, err)
 	raw, err := yaml.YAMLToJSONStrict(content)
 	require.NoError(t, err)
-	result, err := inject.Pod(raw, "shop", goldenConfig(filename))
+	result, err := injectJSON(raw, "shop", goldenConfig(filename))
 	var refused *inject.RefusedError
 	if errors.As(err, &refused) {
 		var text strings.Builder

@@ -17,8 +17,6 @@ import (
 
 // Result is what injection makes of a pod.
 type Result struct {
-	// Metadata is the pod's own, for whoever tells of it. It is there for a refused pod, too.
-	Metadata Metadata
 	// Patch turns the raw pod into the intended one. Empty: the pod is that already, or asks for nothing.
 	Patch []jsonpatch.Operation
 	// Warnings are for whoever creates the pod: each one line of at most 120 characters.
@@ -44,43 +42,31 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Mistakes.ToAggregate().Error() }
 
-// MalformedError is input that is no pod at all.
-type MalformedError struct{ Reason string }
-
-func (e *MalformedError) Error() string { return e.Reason }
-
-// Pod computes the injection of a pod, given as the JSON that the API server sends, in the namespace of the request: pods that
-// controllers make may not say theirs. A pod that is injected already
-// gives an empty patch, one that is injected in part gets the missing parts. The error is a *MalformedError, without a result, or a
-// *RefusedError, with one that has the metadata alone.
-func Pod(raw []byte, namespace string, c *config.Config) (*Result, error) {
-	pod, err := decode(raw)
-	if err != nil {
-		return nil, err
+// Inject computes the injection of a pod in the namespace of the request: pods that controllers make may not say theirs. A pod that is
+// injected already gives an empty patch, one that is injected in part gets the missing parts. The error is a *RefusedError. It takes
+// notes in the pod, which is then of no further use.
+func (p *Pod) Inject(namespace string, c *config.Config) (*Result, error) {
+	if p.isMirror() {
+		return &Result{}, nil // it only shows a static pod, which runs already
 	}
-	result := &Result{Metadata: pod.metadata()}
-	if pod.isMirror() {
-		return result, nil // it only shows a static pod, which runs already
-	}
-	request, mistakes := share.Parse(pod.Metadata.Annotations, c)
-	i := &injection{pod: pod, namespace: namespace, config: c, request: request, mistakes: mistakes}
+	request, mistakes := share.Parse(p.metadata.Annotations, c)
+	i := &injection{pod: p, namespace: namespace, config: c, request: request, mistakes: mistakes}
 	if len(request.Shares) > 0 || len(mistakes) > 0 {
 		i.run()
 	}
 	switch {
 	case len(i.mistakes) > 0:
-		return result, &RefusedError{i.mistakes}
+		return nil, &RefusedError{i.mistakes}
 	case len(i.taking) == 0:
-		return result, nil // no shares, or no containers: then the API server refuses the pod itself
+		return &Result{}, nil // no shares, or no containers: then the API server refuses the pod itself
 	}
-	result.Patch, result.Warnings, result.Report = i.patch, i.warnings.render(), i.report
-	return result, nil
+	return &Result{Patch: i.patch, Warnings: i.warnings.render(), Report: i.report}, nil
 }
 
 // injection is the state of computing one. The mistakes and the patch are collected by its steps side by side, so that
 // a pod's conflicts are reported together with its annotations' mistakes.
 type injection struct {
-	pod       *pod
+	pod       *Pod
 	namespace string
 	config    *config.Config
 	request   *share.Request
@@ -117,11 +103,11 @@ func (i *injection) checkProducer() {
 	if len(i.request.Of(api.Producer)) == 0 {
 		return
 	}
-	account := cmp.Or(i.pod.Spec.ServiceAccount, "default") // as the API server fills it in
+	account := cmp.Or(i.pod.spec.ServiceAccount, "default") // as the API server fills it in
 	if i.config.AllowsProducer(i.namespace, account) {
 		return
 	}
-	i.mistakes = append(i.mistakes, share.Forbidden(api.Produce, i.pod.Metadata.Annotations[api.Produce], fmt.Sprintf(
+	i.mistakes = append(i.mistakes, share.Forbidden(api.Produce, i.pod.metadata.Annotations[api.Produce], fmt.Sprintf(
 		"this platform lets only some pods produce, by namespace/service account: %s; this pod's is %s",
 		strings.Join(i.config.Limits.Producers, ", "), share.Quote(i.namespace+"/"+account))))
 }

@@ -3,7 +3,6 @@ package inject_test
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,16 +15,25 @@ import (
 	"github.com/podshare/podshare/pkg/inject"
 )
 
+// injectJSON injects a pod, given as JSON.
+func injectJSON(raw []byte, namespace string, c *config.Config) (*inject.Result, error) {
+	pod, err := inject.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return pod.Inject(namespace, c)
+}
+
 func TestWhatIsNoPod(t *testing.T) {
 	for name, test := range map[string]struct{ raw, want string }{
 		"nothing":          {"", "the object is no Pod: unexpected end of JSON input"},
 		"half of one":      {`{"apiVersion":"v1","kind":"Pod","spec":`, "the object is no Pod: unexpected end of JSON input"},
 		"null":             {"null", `the object must be of apiVersion v1 and kind Pod, not "" and ""`},
 		"a ConfigMap":      {`{"apiVersion":"v1","kind":"ConfigMap"}`, `the object must be of apiVersion v1 and kind Pod, not "v1" and "ConfigMap"`},
-		"a null container": {`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[null]}}`, "the object is no Pod: spec.containers[0] is null"},
+		"a null container": {`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[null]}}`, "the object is no Pod: spec.containers[0] must be an object, not null"},
 		"a number as annotation": {
 			`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"podshare.dev/consume":1}}}`,
-			"the object is no Pod: json: cannot unmarshal number into Go struct field .metadata.annotations of type string",
+			"the object is no Pod: metadata.annotations.podshare.dev/consume must be a string, not a number",
 		},
 		"too deep": {
 			`{"apiVersion":"v1","kind":"Pod","spec":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}",
@@ -33,15 +41,14 @@ func TestWhatIsNoPod(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := inject.Pod([]byte(test.raw), "shop", config.Default())
-			assert.ErrorAs(t, err, new(*inject.MalformedError))
+			_, err := injectJSON([]byte(test.raw), "shop", config.Default())
 			assert.EqualError(t, err, test.want)
 		})
 	}
 }
 
 func TestKeysInAnotherCaseAreNotOurs(t *testing.T) {
-	result, err := inject.Pod([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"Annotations":{"podshare.dev/consume":"rules"}}}`),
+	result, err := injectJSON([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"Annotations":{"podshare.dev/consume":"rules"}}}`),
 		"shop", config.Default())
 	require.NoError(t, err)
 	assert.Empty(t, result.Patch)
@@ -76,7 +83,7 @@ func TestPythonThatIgnoresPythonPathIsWarnedOf(t *testing.T) {
 	} {
 		t.Run(command, func(t *testing.T) {
 			for _, field := range []string{"command", "args"} {
-				result, err := inject.Pod([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"podshare.dev/consume":"rules",`+
+				result, err := injectJSON([]byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"podshare.dev/consume":"rules",`+
 					`"podshare.dev/image-python-path":"/app"}},"spec":{"containers":[{"name":"app","`+field+`":[`+command+`]}]}}`), "shop", config.Default())
 				require.NoError(t, err)
 				assert.Equal(t, warned, slices.Contains(result.Warnings, warning), "%s: %q", field, result.Warnings)
@@ -95,9 +102,9 @@ func TestWhoMayProduceIsAskedByNamespaceAndServiceAccount(t *testing.T) {
 		namespace, name, _ := strings.Cut(account, "/")
 		pod := `{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"editors","annotations":{"podshare.dev/ROLE":"rules"}},` +
 			`"spec":{"serviceAccountName":"` + name + `","containers":[{"name":"app"}]}}`
-		_, err := inject.Pod([]byte(strings.Replace(pod, "ROLE", "consume", 1)), namespace, c)
+		_, err := injectJSON([]byte(strings.Replace(pod, "ROLE", "consume", 1)), namespace, c)
 		require.NoError(t, err, "everybody may consume")
-		_, err = inject.Pod([]byte(strings.Replace(pod, "ROLE", "produce", 1)), namespace, c)
+		_, err = injectJSON([]byte(strings.Replace(pod, "ROLE", "produce", 1)), namespace, c)
 		if allowed {
 			assert.NoError(t, err, account)
 			continue
@@ -115,7 +122,7 @@ func TestAWarningNamesAsManyContainersAsItHasRoomFor(t *testing.T) {
 		30: text + `"c0", "c1", "c2" and 27 more`,
 	} {
 		raw := strings.ReplaceAll(string(bigPod(count, 0)), `"env":`, `"envFrom":[{}],"env":`)
-		result, err := inject.Pod([]byte(raw), "shop", config.Default())
+		result, err := injectJSON([]byte(raw), "shop", config.Default())
 		require.NoError(t, err)
 		assert.Equal(t, []string{want}, result.Warnings)
 	}
@@ -163,13 +170,16 @@ func FuzzPod(f *testing.F) {
 		if err != nil {
 			return // no JSON
 		}
-		result, err := inject.Pod(raw, "shop", config.Default())
+		pod, err := inject.Parse(raw)
 		if err != nil {
-			var refused *inject.RefusedError
-			require.True(t, errors.As(err, new(*inject.MalformedError)) || errors.As(err, &refused), "%v", err)
+			return // no pod
+		}
+		result, err := pod.Inject("shop", config.Default())
+		if err != nil {
+			require.ErrorAs(t, err, new(*inject.RefusedError))
 			return
 		}
-		again, err := inject.Pod(apply(t, raw, result), "shop", config.Default())
+		again, err := injectJSON(apply(t, raw, result), "shop", config.Default())
 		require.NoError(t, err)
 		require.Empty(t, again.Patch)
 	})
@@ -184,7 +194,7 @@ func BenchmarkPod(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := inject.Pod(raw, "shop", config.Default()); err != nil {
+				if _, err := injectJSON(raw, "shop", config.Default()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -38,8 +38,8 @@ func (i *injection) addMount(c *container, want mount, conflict func(detail stri
 			return
 		}
 	}
-	for _, d := range c.VolumeDevices {
-		if clean(d.DevicePath) == want.MountPath {
+	for _, device := range c.DevicePaths {
+		if clean(device) == want.MountPath {
 			occupied("a block device")
 			return
 		}

@@ -4,39 +4,33 @@ import (
 	"cmp"
 	"fmt"
 
-	"sigs.k8s.io/json"
-
 	"github.com/podshare/podshare/pkg/api"
+	"github.com/podshare/podshare/pkg/decode"
 )
 
 // mirrorAnnotation is on the API server's copy of a static pod (kubelet sets it).
 const mirrorAnnotation = "kubernetes.io/config.mirror"
 
-// pod is what injection reads of a Pod, and nothing more: decoding into the whole type would make fields that our
-// version of it does not know look absent. The patch never touches what is not read here.
-type pod struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Metadata   struct {
-		Name         string            `json:"name"`
-		GenerateName string            `json:"generateName"`
-		Annotations  map[string]string `json:"annotations"`
-		Labels       map[string]string `json:"labels"`
-		Owners       []owner           `json:"ownerReferences"`
-	} `json:"metadata"`
-	Spec struct {
-		OS struct {
-			Name string `json:"name"`
-		} `json:"os"`
-		HostNetwork     bool         `json:"hostNetwork"`
-		ServiceAccount  string       `json:"serviceAccountName"`
-		AutomountToken  *bool        `json:"automountServiceAccountToken"`
-		SecurityContext podSecurity  `json:"securityContext"`
-		Resources       resources    `json:"resources"`
-		Volumes         []volume     `json:"volumes"`
-		InitContainers  []*container `json:"initContainers"`
-		Containers      []*container `json:"containers"`
-	} `json:"spec"`
+// Pod is what injection reads of a pod, and nothing more (read.go): decoding into the whole type would make fields that our version of
+// it does not know look absent, and take longer. The patch never touches what is not read here.
+type Pod struct {
+	apiVersion, kind string
+	metadata         struct {
+		Name, GenerateName  string
+		Annotations, Labels map[string]string
+		Owners              []owner
+	}
+	spec struct {
+		OS              string
+		HostNetwork     bool
+		ServiceAccount  string
+		AutomountToken  *bool
+		SecurityContext podSecurity
+		Resources       resources
+		Volumes         []volume
+		InitContainers  []*container
+		Containers      []*container
+	}
 
 	// agent is podshare's own container, which an earlier injection has added. It is no longer in InitContainers.
 	agent *container
@@ -45,33 +39,26 @@ type pod struct {
 }
 
 type owner struct {
-	Kind       string `json:"kind"`
-	Name       string `json:"name"`
-	Controller bool   `json:"controller"`
+	Kind, Name string
+	Controller bool
 }
 
 type podSecurity struct {
 	identity
-	FSGroup *int64 `json:"fsGroup"`
+	FSGroup *int64
 }
 
-// identity is the user and group of a process; nil: not said.
+// identity is the user and group of a process, as it is read and as it is written; nil: not said.
 type identity struct {
 	RunAsUser  *int64 `json:"runAsUser,omitempty"`
 	RunAsGroup *int64 `json:"runAsGroup,omitempty"`
 }
 
 type volume struct {
-	volumeFields
-	// raw is the whole volume, to be shown.
-	raw string
-}
-
-type volumeFields struct {
-	Name        string       `json:"name"`
-	Claim       *claimSource `json:"persistentVolumeClaim"`
-	EmptyDir    *struct{}    `json:"emptyDir"`
-	DownwardAPI *struct{}    `json:"downwardAPI"`
+	Name string
+	// Source is its type, such as "emptyDir".
+	Source string
+	Claim  *claimSource
 }
 
 // claimSource is a volume's source, as it is read and as it is written.
@@ -80,25 +67,19 @@ type claimSource struct {
 	ReadOnly  bool   `json:"readOnly,omitempty"`
 }
 
-func (v *volume) UnmarshalJSON(data []byte) error {
-	v.raw = string(data)
-	return json.UnmarshalCaseSensitivePreserveInts(data, &v.volumeFields)
-}
-
 type container struct {
-	Name          string    `json:"name"`
-	Env           []envVar  `json:"env"`
-	EnvFrom       []envFrom `json:"envFrom"`
-	VolumeMounts  []mount   `json:"volumeMounts"`
-	VolumeDevices []device  `json:"volumeDevices"`
+	Name         string
+	Env          []envVar
+	EnvPrefixes  []string // of envFrom
+	VolumeMounts []mount
+	DevicePaths  []string // of volumeDevices
 
-	Image           string    `json:"image"`
-	Command         []string  `json:"command"`
-	Args            []string  `json:"args"`
-	RestartPolicy   string    `json:"restartPolicy"`
-	ReadinessProbe  *probe    `json:"readinessProbe"`
-	SecurityContext identity  `json:"securityContext"`
-	Resources       resources `json:"resources"`
+	Image           string
+	Command, Args   []string
+	RestartPolicy   string
+	ReadinessProbe  *probe
+	SecurityContext identity
+	Resources       resources
 
 	// init is true for one of spec.initContainers.
 	init bool
@@ -109,15 +90,11 @@ type container struct {
 }
 
 type envVar struct {
-	Name      string    `json:"name"`
-	Value     string    `json:"value"`
-	ValueFrom *struct{} `json:"valueFrom"`
+	Name, Value string
+	ValueFrom   bool
 }
 
-type envFrom struct {
-	Prefix string `json:"prefix"`
-}
-
+// mount is a volumeMount, as it is read and as it is written.
 type mount struct {
 	Name      string `json:"name"`
 	MountPath string `json:"mountPath"`
@@ -127,47 +104,67 @@ type mount struct {
 	SubPathExpr string `json:"subPathExpr,omitempty"`
 }
 
-type device struct {
-	DevicePath string `json:"devicePath"`
+// Parse reads a pod, given as JSON. The error says why it is none.
+func Parse(raw []byte) (*Pod, error) {
+	var p *Pod
+	var err error
+	if broken := decode.Bytes(raw, func(r *decode.Reader) { p, err = Read(r) }); broken != nil {
+		return nil, fmt.Errorf("the object is no Pod: %w", broken)
+	}
+	return p, err
 }
 
-func decode(raw []byte) (*pod, error) {
-	p := &pod{}
-	// Case-sensitive, as the API server reads: "Annotations" is an unknown field and not ours to understand.
-	if err := json.UnmarshalCaseSensitivePreserveInts(raw, p); err != nil {
-		return nil, &MalformedError{fmt.Sprintf("the object is no Pod: %v", err)}
+// Read is Parse for a pod within a document. What is no JSON is the document's error.
+func Read(r *decode.Reader) (*Pod, error) {
+	p := &Pod{}
+	if err := r.Value(p.read); err != nil {
+		return nil, fmt.Errorf("the object is no Pod: %w", err)
 	}
-	if p.APIVersion != "v1" || p.Kind != "Pod" {
-		return nil, &MalformedError{fmt.Sprintf("the object must be of apiVersion v1 and kind Pod, not %.64q and %.64q",
-			p.APIVersion, p.Kind)}
+	if p.apiVersion != "v1" || p.kind != "Pod" {
+		return nil, fmt.Errorf("the object must be of apiVersion v1 and kind Pod, not %.64q and %.64q", p.apiVersion, p.kind)
 	}
-	p.volumes = list{"/spec/volumes", p.Spec.Volumes != nil}
-	p.initContainers = list{"/spec/initContainers", p.Spec.InitContainers != nil}
-	for field, containers := range map[string][]*container{
-		"initContainers": p.Spec.InitContainers, "containers": p.Spec.Containers,
-	} {
-		for n, c := range containers {
-			if c == nil {
-				return nil, &MalformedError{fmt.Sprintf("the object is no Pod: spec.%s[%d] is null", field, n)}
-			}
-			c.init = field == "initContainers"
-			c.path = fmt.Sprintf("/spec/%s/%d", field, n)
-			c.mounts = list{c.path + "/volumeMounts", c.VolumeMounts != nil}
-			c.env = list{c.path + "/env", c.Env != nil}
-		}
+	p.complete()
+	return p, nil
+}
+
+// ReadTemplate reads a pod's template within a document: a pod without a type. Its mismatches are the document's.
+func ReadTemplate(r *decode.Reader) *Pod {
+	p := &Pod{}
+	p.read(r)
+	p.complete()
+	return p
+}
+
+// complete fills in what follows from what was read.
+func (p *Pod) complete() {
+	p.volumes = list{"/spec/volumes", p.spec.Volumes != nil}
+	p.initContainers = list{"/spec/initContainers", p.spec.InitContainers != nil}
+	locate(p.spec.InitContainers, "/spec/initContainers")
+	locate(p.spec.Containers, "/spec/containers")
+	for _, c := range p.spec.InitContainers {
+		c.init = true
 	}
-	p.Spec.InitContainers = filter(p.Spec.InitContainers, func(c *container) bool {
+	p.spec.InitContainers = filter(p.spec.InitContainers, func(c *container) bool {
 		if c.Name == api.AgentContainer {
 			p.agent = c
 		}
 		return c.Name != api.AgentContainer
 	})
-	return p, nil
 }
 
-func (p *pod) metadata() Metadata {
-	m := Metadata{Name: cmp.Or(p.Metadata.Name, p.Metadata.GenerateName), Annotations: p.Metadata.Annotations}
-	for _, o := range p.Metadata.Owners {
+// locate says where containers are in the pod.
+func locate(containers []*container, path string) {
+	for n, c := range containers {
+		c.path = fmt.Sprintf("%s/%d", path, n)
+		c.mounts = list{c.path + "/volumeMounts", c.VolumeMounts != nil}
+		c.env = list{c.path + "/env", c.Env != nil}
+	}
+}
+
+// Metadata is how people know the pod.
+func (p *Pod) Metadata() Metadata {
+	m := Metadata{Name: cmp.Or(p.metadata.Name, p.metadata.GenerateName), Annotations: p.metadata.Annotations}
+	for _, o := range p.metadata.Owners {
 		if o.Controller {
 			m.OwnerKind, m.OwnerName = o.Kind, o.Name
 		}
@@ -175,8 +172,8 @@ func (p *pod) metadata() Metadata {
 	return m
 }
 
-func (p *pod) isMirror() bool {
-	_, ok := p.Metadata.Annotations[mirrorAnnotation]
+func (p *Pod) isMirror() bool {
+	_, ok := p.metadata.Annotations[mirrorAnnotation]
 	return ok
 }
 

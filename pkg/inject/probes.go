@@ -26,8 +26,7 @@ func (i *injection) addProbes() (checked bool) {
 		return false
 	}
 	// In memory, so that it does not keep a node from being scaled away. The limit is the program's size, with some to spare.
-	i.addVolume(api.AgentVolume, "emptyDir", map[string]any{"medium": "Memory", "sizeLimit": "8Mi"},
-		func(v *volume) bool { return v.EmptyDir != nil })
+	i.addVolume(api.AgentVolume, "emptyDir", map[string]string{"medium": "Memory", "sizeLimit": "8Mi"})
 	installer := i.newAgent()
 	installer.Args = []string{"install", "--to=" + api.AgentDir}
 	installer.VolumeMounts = []mount{{Name: api.AgentVolume, MountPath: api.AgentDir}}

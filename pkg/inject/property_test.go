@@ -16,7 +16,6 @@ import (
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/config"
-	"github.com/podshare/podshare/pkg/inject"
 )
 
 // TestMain makes each property see 10,000 pods, unless the command line says otherwise.
@@ -34,7 +33,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 		c := drawCase(t)
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := inject.Pod(raw, "shop", config.Default())
+		result, err := injectJSON(raw, "shop", config.Default())
 		require.NoError(t, err)
 
 		var after map[string]any
@@ -51,7 +50,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 			require.NotContains(t, warning, "\n")
 		}
 
-		again, err := inject.Pod(injected, "shop", config.Default())
+		again, err := injectJSON(injected, "shop", config.Default())
 		require.NoError(t, err)
 		require.Empty(t, again.Patch, "a second injection has nothing to do")
 		require.Equal(t, result.Report, again.Report)
@@ -68,7 +67,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 		}
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := inject.Pod(raw, "shop", config.Default())
+		result, err := injectJSON(raw, "shop", config.Default())
 		require.NoError(t, err)
 		var between map[string]any
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &between))
@@ -84,7 +83,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 
 		raw, err = json.Marshal(between)
 		require.NoError(t, err)
-		result, err = inject.Pod(raw, "shop", config.Default())
+		result, err = injectJSON(raw, "shop", config.Default())
 		require.NoError(t, err)
 		var pod corev1.Pod
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &pod))

@@ -15,7 +15,7 @@ func (i *injection) addPythonPath() {
 	consumed := i.request.Of(api.Consumer)
 	if len(consumed) == 0 {
 		for _, key := range []string{api.PythonPath, api.ImagePythonPath} {
-			if _, ok := i.pod.Metadata.Annotations[key]; ok {
+			if _, ok := i.pod.metadata.Annotations[key]; ok {
 				i.warnings.add(key + " has no effect without " + api.Consume)
 			}
 		}
@@ -29,7 +29,7 @@ func (i *injection) addPythonPath() {
 		switch {
 		case !found:
 			i.append(&c.env, i.pythonPath(i.basePythonPath(c), consumed))
-		case c.Env[n].ValueFrom != nil:
+		case c.Env[n].ValueFrom:
 			i.keepPythonPath(c, n, consumed)
 		default:
 			if want := i.pythonPath(c.Env[n].Value, consumed); want.Value != c.Env[n].Value {
@@ -78,7 +78,7 @@ func (i *injection) basePythonPath(c *container) string {
 	if _, found := c.last(api.EnvBasePythonPath); found {
 		return reference(api.EnvBasePythonPath) // its companion was removed after an earlier injection
 	}
-	if slices.ContainsFunc(c.EnvFrom, func(e envFrom) bool { return strings.HasPrefix(api.EnvPythonPath, e.Prefix) }) {
+	if slices.ContainsFunc(c.EnvPrefixes, func(prefix string) bool { return strings.HasPrefix(api.EnvPythonPath, prefix) }) {
 		i.warnings.add("PYTHONPATH begins with $(PYTHONPATH), harmless where envFrom does not set it", c.Name)
 		return strings.TrimSuffix(reference(api.EnvPythonPath)+":"+image, ":")
 	}

@@ -26,7 +26,7 @@ func (i *injection) addReadiness() {
 	default:
 		checked = false
 	}
-	if _, awaits := i.pod.Metadata.Annotations[api.Await]; awaits && !checked {
+	if _, awaits := i.pod.metadata.Annotations[api.Await]; awaits && !checked {
 		i.warnings.add(api.Await + " has no effect: no readinessProbe of podshare's is in the pod")
 	}
 }
@@ -74,7 +74,9 @@ type execAction struct {
 
 type httpGetAction struct {
 	Path string `json:"path"`
-	Port any    `json:"port"` // users may name one
+	Port int    `json:"port"`
+	// port is what was read: users may name one.
+	port string
 }
 
 // newProbe asks every ten seconds, and believes the second bad answer: the agent's first comes from what it has watched
@@ -124,7 +126,7 @@ func (i *injection) watchArguments(sameUser bool) []string {
 // agentNameIsFree says that no container of somebody else's has the agent's name: in any mode, since what is done to pods
 // goes by it.
 func (i *injection) agentNameIsFree() bool {
-	for _, c := range i.pod.Spec.Containers {
+	for _, c := range i.pod.spec.Containers {
 		if c.Name == api.AgentContainer {
 			i.refuseAgent(fmt.Sprintf("%q is the name of podshare's own init container; one of spec.containers has it: rename that", c.Name))
 			return false
@@ -194,7 +196,7 @@ func (p *probe) asks(other *probe) bool {
 	case p.Exec != nil && slices.Equal(p.Exec.Command, sidecarCheck):
 		return other.Exec != nil
 	case p.HTTPGet != nil && p.HTTPGet.Path == readyPath:
-		return other.HTTPGet != nil && fmt.Sprint(p.HTTPGet.Port) == fmt.Sprint(other.HTTPGet.Port)
+		return other.HTTPGet != nil && p.HTTPGet.port == strconv.Itoa(other.HTTPGet.Port)
 	default:
 		return true
 	}
@@ -210,11 +212,11 @@ func (i *injection) refuseAgent(detail string) {
 }
 
 // addVolume adds a volume of podshare's own, unless it is there.
-func (i *injection) addVolume(name, source string, value map[string]any, right func(*volume) bool) {
+func (i *injection) addVolume(name, source string, value any) {
 	switch there := i.pod.volume(name); {
 	case there == nil:
 		i.append(&i.pod.volumes, map[string]any{"name": name, source: value})
-	case !right(there):
+	case there.Source != source:
 		i.agentConflict(fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there))
 	}
 }

@@ -9,14 +9,14 @@ import (
 
 // addMetadata marks the pod for the controller, and says on it what was done.
 func (i *injection) addMetadata() {
-	i.setKey("/metadata/labels", i.pod.Metadata.Labels, api.InjectedLabel, "true")
+	i.setKey("/metadata/labels", i.pod.metadata.Labels, api.InjectedLabel, "true")
 	i.report = &api.Report{Containers: names(i.taking), Readiness: i.request.Readiness, LeftAlone: i.leftAlone()}
 	for _, s := range i.request.Shares {
 		i.report.Shares = append(i.report.Shares,
 			api.ShareStatus{Name: s.Name, Role: s.Role, Claim: api.ClaimName(s.Name), Path: s.Path})
 	}
 	status, _ := json.Marshal(i.report) // strings and lists of them: cannot fail
-	i.setKey("/metadata/annotations", i.pod.Metadata.Annotations, api.Status, string(status))
+	i.setKey("/metadata/annotations", i.pod.metadata.Annotations, api.Status, string(status))
 }
 
 // leftAlone lists what injection could have changed. It looks at the pod and not at the patch, so that a second
@@ -28,8 +28,8 @@ func (i *injection) leftAlone() []api.LeftAlone {
 			list = append(list, api.LeftAlone{What: what + " " + enumerate(names), Why: why})
 		}
 	}
-	add("containers", names(i.notTaking(i.pod.Spec.Containers)), api.Containers+" does not name them")
-	add("init containers", names(i.notTaking(i.pod.Spec.InitContainers)),
+	add("containers", names(i.notTaking(i.pod.spec.Containers)), api.Containers+" does not name them")
+	add("init containers", names(i.notTaking(i.pod.spec.InitContainers)),
 		"an init container takes part only when "+api.Containers+" names it")
 	if i.request.PythonPath == api.PythonPathNone && len(i.request.Of(api.Consumer)) > 0 {
 		list = append(list, api.LeftAlone{What: api.EnvPythonPath, Why: api.PythonPath + " is none"})
@@ -64,7 +64,7 @@ func (i *injection) writingBytecode() []*container {
 // volumesOfTheirOwn are volumes of the user's on the claim of one of the shares.
 func (i *injection) volumesOfTheirOwn() []string {
 	var names []string
-	for _, v := range i.pod.Spec.Volumes {
+	for _, v := range i.pod.spec.Volumes {
 		for _, s := range i.request.Shares {
 			if v.Claim != nil && v.Claim.ClaimName == api.ClaimName(s.Name) && v.Name != api.VolumeName(s.Name) {
 				names = append(names, v.Name)

@@ -2,7 +2,6 @@ package inject
 
 import (
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -18,15 +17,8 @@ type resources struct {
 // any says whether there is an amount of anything.
 func (r *resources) any() bool { return len(r.Requests)+len(r.Limits) > 0 }
 
-type amounts map[string]amount
-
-// amount is a quantity as it is written; in JSON a string or a number.
-type amount string
-
-func (a *amount) UnmarshalJSON(data []byte) error {
-	*a = amount(strings.Trim(string(data), `"`))
-	return nil
-}
+// amounts are quantities as they are written: in JSON each a string or a number.
+type amounts map[string]string
 
 // agentResources are the platform's, but for what the pod's quality of service asks, which they would change (Kubernetes,
 // "Pod Quality of Service Classes"): a pod without any requests stays without, and in one whose requests are all its
@@ -35,7 +27,7 @@ func (i *injection) agentResources() *resources {
 	agent := i.config.Agent
 	requests, limits := amountsOf(agent.Requests), amountsOf(agent.Limits)
 	switch {
-	case i.pod.Spec.Resources.any(): // the pod's own resources decide; what a container asks for has to fit into them
+	case i.pod.spec.Resources.any(): // the pod's own resources decide; what a container asks for has to fit into them
 		return nil
 	case !i.anyContainer(asksForSomething):
 		return nil
@@ -47,11 +39,11 @@ func (i *injection) agentResources() *resources {
 }
 
 func amountsOf(r config.Resources) amounts {
-	return amounts{"cpu": amount(r.CPU.String()), "memory": amount(r.Memory.String())}
+	return amounts{"cpu": r.CPU.String(), "memory": r.Memory.String()}
 }
 
 func (i *injection) anyContainer(is func(*resources) bool) bool {
-	return slices.ContainsFunc(slices.Concat(i.pod.Spec.InitContainers, i.pod.Spec.Containers), func(c *container) bool {
+	return slices.ContainsFunc(slices.Concat(i.pod.spec.InitContainers, i.pod.spec.Containers), func(c *container) bool {
 		return is(&c.Resources)
 	})
 }
@@ -72,7 +64,7 @@ func isNotGuaranteed(r *resources) bool {
 			return true
 		}
 		if request, ok := r.Requests[name]; ok { // without one, the limit is the request
-			if quantity, err := config.ParseQuantity(string(request)); err != nil || quantity.Cmp(limit) != 0 {
+			if quantity, err := config.ParseQuantity(request); err != nil || quantity.Cmp(limit) != 0 {
 				return true
 			}
 		}
@@ -91,6 +83,6 @@ func (a amounts) get(name string) (resource.Quantity, bool) {
 	if !ok {
 		return resource.Quantity{}, false
 	}
-	quantity, err := config.ParseQuantity(string(text))
+	quantity, err := config.ParseQuantity(text)
 	return quantity, err == nil
 }

@@ -17,7 +17,7 @@ func (i *injection) addSidecar() {
 	c.Args = append([]string{"run"}, i.watchArguments(i.identity().judged)...)
 	c.ReadinessProbe = newProbe()
 	// Pods on the host's network would have to share the port with each other.
-	if i.config.Agent.Probe == config.ProbeHTTPGet && !i.pod.Spec.HostNetwork {
+	if i.config.Agent.Probe == config.ProbeHTTPGet && !i.pod.spec.HostNetwork {
 		c.Args = append(c.Args, "--port="+strconv.Itoa(i.config.Agent.Port))
 		c.ReadinessProbe.HTTPGet = &httpGetAction{Path: readyPath, Port: i.config.Agent.Port}
 	} else {
@@ -42,13 +42,13 @@ const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec 
 // keepTokenOut mounts an empty directory in the token's place: the agent needs no credentials, and it listens. Not an
 // emptyDir: a node with one is not drained without a further flag.
 func (i *injection) keepTokenOut(c *agentContainer) {
-	if automount := i.pod.Spec.AutomountToken; automount != nil && !*automount {
+	if automount := i.pod.spec.AutomountToken; automount != nil && !*automount {
 		return
 	}
 	if there := i.pod.agent; there != nil && !slices.ContainsFunc(there.VolumeMounts, func(m mount) bool { return m.Name == api.NoTokenVolume }) {
 		return // something else is mounted there by now
 	}
-	i.addVolume(api.NoTokenVolume, "downwardAPI", map[string]any{}, func(v *volume) bool { return v.DownwardAPI != nil })
+	i.addVolume(api.NoTokenVolume, "downwardAPI", struct{}{})
 	c.VolumeMounts = append(c.VolumeMounts, mount{Name: api.NoTokenVolume, MountPath: tokenDir, ReadOnly: true})
 }
 
@@ -67,7 +67,7 @@ func (i *injection) identity() agentIdentity {
 	if len(i.taking) == 0 {
 		return agentIdentity{}
 	}
-	pod := i.pod.Spec.SecurityContext
+	pod := i.pod.spec.SecurityContext
 	of := func(c *container) identity {
 		return identity{cmp.Or(c.SecurityContext.RunAsUser, pod.RunAsUser), cmp.Or(c.SecurityContext.RunAsGroup, pod.RunAsGroup)}
 	}

@@ -17,15 +17,15 @@ func (i *injection) addVolumes() {
 			i.append(&i.pod.volumes, map[string]any{"name": api.VolumeName(s.Name), "persistentVolumeClaim": want})
 		case existing.Claim == nil || *existing.Claim != want:
 			i.conflict(s, fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it",
-				api.VolumeName(s.Name), &volume{volumeFields: volumeFields{Claim: &want}}, existing))
+				api.VolumeName(s.Name), &volume{Claim: &want}, existing))
 		}
 	}
 }
 
-func (p *pod) volume(name string) *volume {
-	for n := range p.Spec.Volumes {
-		if p.Spec.Volumes[n].Name == name {
-			return &p.Spec.Volumes[n]
+func (p *Pod) volume(name string) *volume {
+	for n := range p.spec.Volumes {
+		if p.spec.Volumes[n].Name == name {
+			return &p.spec.Volumes[n]
 		}
 	}
 	return nil
@@ -34,7 +34,7 @@ func (p *pod) volume(name string) *volume {
 // String describes a volume's source in a message.
 func (v *volume) String() string {
 	if v.Claim == nil {
-		return share.Quote(v.raw)
+		return "of type " + share.Quote(v.Source)
 	}
 	return "claim " + share.Quote(v.Claim.ClaimName) + " " + mode(v.Claim.ReadOnly)
 }

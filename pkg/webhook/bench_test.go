@@ -50,7 +50,11 @@ func BenchmarkInject(b *testing.B) {
 	require.NoError(b, json.Unmarshal(captured(b), &review))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := inject.Pod(review.Request.Object.Raw, "shop", config.Default()); err != nil {
+		pod, err := inject.Parse(review.Request.Object.Raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := pod.Inject("shop", config.Default()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -60,7 +64,9 @@ func BenchmarkInject(b *testing.B) {
 func BenchmarkPatch(b *testing.B) {
 	var review admissionv1.AdmissionReview
 	require.NoError(b, json.Unmarshal(captured(b), &review))
-	result, err := inject.Pod(review.Request.Object.Raw, "shop", config.Default())
+	pod, err := inject.Parse(review.Request.Object.Raw)
+	require.NoError(b, err)
+	result, err := pod.Inject("shop", config.Default())
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,6 +7,8 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podshare/podshare/pkg/decode"
 )
 
 // endpoint is one of the webhooks that this server is: what it is asked about, and how it answers.
@@ -17,7 +19,9 @@ type endpoint struct {
 	object string
 	types  []objectType
 	// operations are those that it looks at; others it allows.
-	operations []admissionv1.Operation
+	operations []string
+	// read takes the object of a request, and old that which it is to replace; nil: that is not asked for.
+	read, readOld func(*request, *decode.Reader)
 	// answer decides about a request that is well-formed and looked at.
 	answer func(v *verdict, injector Injector) *admissionv1.AdmissionResponse
 }
@@ -39,7 +43,8 @@ var (
 	podEndpoint = &endpoint{
 		name: "pods", object: "pod",
 		types:      []objectType{newType("", "Pod", "pods")},
-		operations: []admissionv1.Operation{admissionv1.Create},
+		operations: []string{create},
+		read:       (*request).readPod,
 		answer:     (*verdict).injectPod,
 	}
 	workloadEndpoint = &endpoint{
@@ -48,7 +53,9 @@ var (
 			newType("apps", "Deployment", "deployments"), newType("apps", "StatefulSet", "statefulsets"), newType("apps", "DaemonSet", "daemonsets"),
 			newType("apps", "ReplicaSet", "replicasets"), newType("batch", "Job", "jobs"), newType("batch", "CronJob", "cronjobs"),
 		},
-		operations: []admissionv1.Operation{admissionv1.Create, admissionv1.Update},
+		operations: []string{create, update},
+		read:       (*request).readWorkload,
+		readOld:    (*request).readOldWorkload,
 		answer:     (*verdict).validateWorkload,
 	}
 )

@@ -68,7 +68,7 @@ func TestAContentTypeMayHaveParameters(t *testing.T) {
 }
 
 func TestAPanicIsOurFaultAndInjectsNothing(t *testing.T) {
-	s := start(t, func([]byte, string) (*inject.Result, error) { panic("no such case\n") }).ready()
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) { panic("no such case\n") }).ready()
 	response, err := s.post(review(consumer))
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -93,8 +93,8 @@ func TestAPanicIsOurFaultAndInjectsNothing(t *testing.T) {
 func TestLargeRequestsTakeTurnsAndSmallOnesPass(t *testing.T) {
 	large := review(annotated(map[string]string{"note": strings.Repeat("x", 64<<10)}))
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
-		if len(pod) > 64<<10 {
+	s := start(t, func(pod *inject.Pod, _ string) (*inject.Result, error) {
+		if len(pod.Metadata().Annotations["note"]) > 0 {
 			entered <- struct{}{}
 			<-leave
 		}
@@ -173,8 +173,8 @@ func TestEachRequestIsALineOfTheLog(t *testing.T) {
 }
 
 func TestRequestsAreCounted(t *testing.T) {
-	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
-		if bytes.Contains(pod, []byte("panic")) {
+	s := start(t, func(pod *inject.Pod, _ string) (*inject.Result, error) {
+		if _, asked := pod.Metadata().Annotations["panic"]; asked {
 			panic("as asked")
 		}
 		return injectPod(pod, "shop")

@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 }
 
 // injectPod is what production injects with.
-func injectPod(pod []byte, namespace string) (*inject.Result, error) {
-	return inject.Pod(pod, namespace, config.Default())
+func injectPod(pod *inject.Pod, namespace string) (*inject.Result, error) {
+	return pod.Inject(namespace, config.Default())
 }
 
 // server is a running webhook, as its callers see it.

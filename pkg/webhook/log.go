@@ -33,12 +33,12 @@ func (v *verdict) attributes() []slog.Attr {
 	}
 	add("reason", v.reason)
 	if r := v.request; r != nil {
-		add("operation", name(string(r.Operation)))
-		add("namespace", name(r.Namespace))
-		add(v.nameKey(), name(cmp.Or(r.Name, v.object.Name)))
+		add("operation", name(r.operation))
+		add("namespace", name(r.namespace))
+		add(v.nameKey(), name(cmp.Or(r.name, v.object.Name)))
 		add("owner", v.owner())
-		add("uid", name(string(r.UID)))
-		attributes = append(attributes, slog.Bool("dryRun", r.DryRun != nil && *r.DryRun))
+		add("uid", name(r.uid))
+		attributes = append(attributes, slog.Bool("dryRun", r.dryRun))
 	}
 	if v.report != nil {
 		shares := make([]string, len(v.report.Shares))
@@ -54,7 +54,7 @@ func (v *verdict) attributes() []slog.Attr {
 // nameKey says in the log what has the name: "pod", "deployment".
 func (v *verdict) nameKey() string {
 	for _, t := range v.endpoint.types {
-		if t.kind.Kind == v.request.Kind.Kind {
+		if t.kind.Kind == v.request.kind.Kind {
 			return strings.ToLower(t.kind.Kind)
 		}
 	}

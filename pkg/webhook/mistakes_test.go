@@ -205,8 +205,8 @@ func (m mistake) input() string {
 func TestWhatEachMistakeGets(t *testing.T) {
 	platform, err := config.Parse("policy.yaml", []byte(policy))
 	require.NoError(t, err)
-	handler := webhook.NewReviewHandler(func(pod []byte, namespace string) (*inject.Result, error) {
-		return inject.Pod(pod, namespace, platform)
+	handler := webhook.NewReviewHandler(func(pod *inject.Pod, namespace string) (*inject.Result, error) {
+		return pod.Inject(namespace, platform)
 	}, slog.New(slog.DiscardHandler))
 	page, err := os.ReadFile(mistakesPage)
 	require.NoError(t, err)

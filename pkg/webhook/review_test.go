@@ -144,7 +144,7 @@ func TestMalformedReviewsAreRefusedWithTheirUID(t *testing.T) {
 		"blank": {[]byte(" \n"), "", noReview + "it is empty"},
 		"text":  {[]byte("pods"), "", noReview + "invalid character 'p' looking for beginning of value"},
 		"a list": {[]byte("[]"), "",
-			noReview + "json: cannot unmarshal array into Go value of type v1.AdmissionReview"},
+			noReview + "it must be an object, not a list"},
 		"truncated":          {whole[:len(whole)-20], uid, noReview + "unexpected end of JSON input"},
 		"truncated in front": {whole[:60], "", noReview + "unexpected end of JSON input"},
 		"followed by more": {append(whole[:len(whole):len(whole)], "{}"...), uid,
@@ -160,9 +160,9 @@ func TestMalformedReviewsAreRefusedWithTheirUID(t *testing.T) {
 		"keys in other cases": {[]byte(strings.Replace(string(whole), `"request"`, `"Request"`, 1)), "", missing},
 		"no uid":              {review(consumer, "uid", nil), "", "podshare: request.uid is missing; the answer repeats it"},
 		"a number as uid": {review(consumer, "uid", 7), "",
-			noReview + "json: cannot unmarshal number into Go struct field AdmissionRequest.request.uid of type types.UID"},
+			noReview + "request.uid must be a string, not a number"},
 		"a text as dryRun": {review(consumer, "dryRun", "no"), uid,
-			noReview + "json: cannot unmarshal string into Go struct field AdmissionRequest.request.dryRun of type bool"},
+			noReview + "request.dryRun must be true or false, not a string"},
 		"no operation": {review(consumer, "operation", nil), uid,
 			`podshare: request.operation "" ` + oneOf},
 		"an unknown operation": {review(consumer, "operation", "PATCH"), uid,
@@ -178,7 +178,7 @@ func TestMalformedReviewsAreRefusedWithTheirUID(t *testing.T) {
 		"a ConfigMap":    {review(`{"apiVersion":"v1","kind":"ConfigMap"}`), uid, fmt.Sprintf(noPod, "v1", "ConfigMap")},
 		"a list of pods": {review(`{"apiVersion":"v1","kind":"PodList","items":[]}`), uid, fmt.Sprintf(noPod, "v1", "PodList")},
 		"a text as object": {review(`"pod"`), uid,
-			"podshare: the object is no Pod: json: cannot unmarshal string into Go value of type inject.pod"},
+			"podshare: the object is no Pod: it must be an object, not a string"},
 		"nesting 100,000 deep": {deep(100_000), uid, noReview + "invalid character '[' exceeded max depth"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,10 +190,10 @@ func TestMalformedReviewsAreRefusedWithTheirUID(t *testing.T) {
 }
 
 func TestAnErrorsTextIsBoundedAndPrintable(t *testing.T) {
-	s := start(t, func([]byte, string) (*inject.Result, error) {
-		return nil, &inject.MalformedError{Reason: "a\nb\u202ec" + strings.Repeat("1", 1<<20)}
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) {
+		return nil, errors.New("a\nb\u202ec" + strings.Repeat("1", 1<<20))
 	}).ready()
-	assert.Equal(t, "podshare: a\ufffdb\ufffdc"+strings.Repeat("1", 2042)+"…", s.review(review(consumer)).Result.Message)
+	assert.Equal(t, "podshare: the pod could not be injected: a\ufffdb\ufffdc"+strings.Repeat("1", 2011)+"…", s.review(review(consumer)).Result.Message)
 }
 
 func TestRefusals(t *testing.T) {
@@ -261,7 +261,7 @@ func TestAReviewByHandNeedNotRepeatWhatThePodSays(t *testing.T) {
 
 func TestAPolicyAmongMistakesIsInvalid(t *testing.T) {
 	at := field.NewPath("spec")
-	s := start(t, func([]byte, string) (*inject.Result, error) {
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) {
 		mistakes := field.ErrorList{field.Forbidden(at, "policy"), field.Invalid(at, "v", "mistake")}
 		return nil, &inject.RefusedError{Mistakes: mistakes}
 	}).ready()
@@ -275,7 +275,7 @@ func TestManyMistakesAreToldInPart(t *testing.T) {
 	for n := range 120 {
 		mistakes = append(mistakes, field.Required(field.NewPath("f"+fmt.Sprint(n+1)), ""))
 	}
-	s := start(t, func([]byte, string) (*inject.Result, error) {
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) {
 		return nil, &inject.RefusedError{Mistakes: mistakes}
 	}).ready()
 	result := s.review(review(consumer)).Result
@@ -285,7 +285,7 @@ func TestManyMistakesAreToldInPart(t *testing.T) {
 }
 
 func TestAnErrorOfOurOwnIsNotTheCallersFault(t *testing.T) {
-	s := start(t, func([]byte, string) (*inject.Result, error) {
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) {
 		return nil, errors.New("no more numbers")
 	}).ready()
 	assert.Equal(t, &admissionv1.AdmissionResponse{UID: uid, Result: &metav1.Status{

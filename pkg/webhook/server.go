@@ -19,9 +19,8 @@ import (
 	"github.com/podshare/podshare/pkg/inject"
 )
 
-// Injector computes the injection of a pod, given as JSON, in a namespace. Its error is an *inject.MalformedError, an
-// *inject.RefusedError, or else a failure of our own.
-type Injector func(pod []byte, namespace string) (*inject.Result, error)
+// Injector computes the injection of a pod in a namespace. Its error is an *inject.RefusedError, or else a failure of our own.
+type Injector func(pod *inject.Pod, namespace string) (*inject.Result, error)
 
 // Server is the webhook between Listen and the end of Run.
 type Server struct {

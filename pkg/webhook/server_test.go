@@ -106,7 +106,7 @@ func TestDrainingAnswersEveryRequest(t *testing.T) {
 
 func TestARequestThatIsRunningIsFinished(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func(pod []byte, _ string) (*inject.Result, error) {
+	s := start(t, func(pod *inject.Pod, _ string) (*inject.Result, error) {
 		close(entered)
 		<-leave
 		return injectPod(pod, "shop")
@@ -135,7 +135,7 @@ func TestARequestThatIsRunningIsFinished(t *testing.T) {
 
 func TestARequestThatDoesNotEndIsCut(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, func([]byte, string) (*inject.Result, error) {
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) {
 		close(entered)
 		<-leave
 		return &inject.Result{}, nil

@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/podshare/podshare/pkg/api"
@@ -35,7 +36,7 @@ type verdict struct {
 	// message is what the caller is told. Empty: it got what it wanted.
 	message string
 	// request is nil when there was no body to read it from.
-	request *admissionv1.AdmissionRequest
+	request *request
 	// object is the new one, as far as it could be read. A workload's annotations are those of its template.
 	object inject.Metadata
 	// report says what the pod has. Nil: nothing of ours.
@@ -45,7 +46,7 @@ type verdict struct {
 // decide answers the body of a request. It notes in the verdict what it finds as soon as it finds it.
 func (v *verdict) decide(body []byte, injector Injector) *admissionv1.AdmissionReview {
 	response := v.respond(body, injector)
-	response.UID = v.request.UID
+	response.UID = types.UID(v.request.uid)
 	return &admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: reviewKind},
 		Response: response,
@@ -60,7 +61,7 @@ func (v *verdict) respond(body []byte, injector Injector) *admissionv1.Admission
 	}
 	if !e.looksAt(v.request) {
 		v.result, v.reason = ignored, "operation"
-		if v.request.SubResource != "" {
+		if v.request.subResource != "" {
 			v.reason = "subresource"
 		}
 		return &admissionv1.AdmissionResponse{Allowed: true}
@@ -70,10 +71,11 @@ func (v *verdict) respond(body []byte, injector Injector) *admissionv1.Admission
 
 // injectPod answers with a patch.
 func (v *verdict) injectPod(injector Injector) *admissionv1.AdmissionResponse {
-	injection, err := injector(v.request.Object.Raw, v.request.Namespace)
-	if injection != nil {
-		v.object = injection.Metadata
+	if err := v.request.problem; err != nil {
+		return v.deny(malformed, "pod", badRequest(err))
 	}
+	v.object = v.request.pod.Metadata()
+	injection, err := injector(v.request.pod, v.request.namespace)
 	if err != nil {
 		return v.refuse(err)
 	}
@@ -98,9 +100,6 @@ func (v *verdict) allow(injection *inject.Result) *admissionv1.AdmissionResponse
 func (v *verdict) refuse(err error) *admissionv1.AdmissionResponse {
 	if e, ok := errors.AsType[*inject.RefusedError](err); ok {
 		return v.refuseMistakes(e.Mistakes)
-	}
-	if e, ok := errors.AsType[*inject.MalformedError](err); ok {
-		return v.deny(malformed, "pod", badRequest(e))
 	}
 	return v.deny(failed, "internal", &metav1.Status{
 		Code:    http.StatusInternalServerError,

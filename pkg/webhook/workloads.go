@@ -15,11 +15,11 @@ import (
 // validateWorkload refuses a workload whose pods would be refused, so that whoever makes it learns of it, and not only those who
 // read a ReplicaSet's Events. It warns of what its pods would warn of, and of annotations that stand in the wrong place.
 func (v *verdict) validateWorkload(injector Injector) *admissionv1.AdmissionResponse {
-	w, err := workload.Parse(v.request.Object.Raw)
-	if err != nil {
-		return v.deny(malformed, "workload", badRequest(err))
+	w := v.request.workload
+	if w == nil {
+		return v.deny(malformed, "workload", badRequest(v.request.problem))
 	}
-	v.object, v.result = inject.Metadata{Name: w.Name, Annotations: w.Annotations}, unchanged
+	v.object, v.result = inject.Metadata{Name: w.Name, Annotations: w.Pod.Metadata().Annotations}, unchanged
 	response := &admissionv1.AdmissionResponse{Allowed: true}
 	if w.Deleted { // what is changed now is only on its way out
 		return response
@@ -42,7 +42,7 @@ func (v *verdict) validateWorkload(injector Injector) *admissionv1.AdmissionResp
 
 // check asks what would become of a workload's pods. The mistakes name fields of the workload.
 func (v *verdict) check(w *workload.Workload, injector Injector) (field.ErrorList, []string, error) {
-	injection, err := injector(w.Pod, v.request.Namespace)
+	injection, err := injector(w.Pod, v.request.namespace)
 	if err == nil {
 		return nil, injection.Warnings, nil
 	}
@@ -62,11 +62,8 @@ func (v *verdict) check(w *workload.Workload, injector Injector) (field.ErrorLis
 // added are the mistakes that an update adds. One that was there before keeps nobody from changing something else: a workload can
 // be older than podshare, or than a policy.
 func (v *verdict) added(mistakes field.ErrorList, injector Injector) field.ErrorList {
-	if len(mistakes) == 0 || len(v.request.OldObject.Raw) == 0 {
-		return mistakes
-	}
-	old, err := workload.Parse(v.request.OldObject.Raw)
-	if err != nil {
+	old := v.request.oldWorkload
+	if len(mistakes) == 0 || old == nil {
 		return mistakes
 	}
 	before, _, _ := v.check(old, injector)

@@ -46,10 +46,10 @@ func applied(object string, changes ...any) []byte {
 }
 
 // notShop is a share that everybody but the namespace shop may write.
-func notShop(pod []byte, namespace string) (*inject.Result, error) {
+func notShop(pod *inject.Pod, namespace string) (*inject.Result, error) {
 	c := config.Default()
 	c.Limits.Producers = []string{"editors/*"}
-	return inject.Pod(pod, namespace, c)
+	return pod.Inject(namespace, c)
 }
 
 func TestWorkloadsAreToldWhatTheirPodsWouldBeTold(t *testing.T) {
@@ -152,7 +152,7 @@ func TestWhatIsNoWorkloadIsRefusedWithItsUID(t *testing.T) {
 		"another object": {applied(plain), "podshare: the object must be one of " + kinds +
 			`, of apps/v1 or batch/v1, and not of apiVersion "v1" and kind "Pod"`},
 		"a template that is a text": {applied(`{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":"x"}}`),
-			"podshare: the object is no workload: json: cannot unmarshal string into Go struct field"},
+			"podshare: the object is no workload: spec.template must be an object, not a string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := s.reviewAt("/validate-workloads", test.body)
@@ -166,7 +166,7 @@ func TestWhatIsNoWorkloadIsRefusedWithItsUID(t *testing.T) {
 
 // Whoever applies a workload is not to be kept from it by a fault of ours: its pods are refused all the same.
 func TestAFaultOfOurOwnAllowsTheWorkload(t *testing.T) {
-	s := start(t, func([]byte, string) (*inject.Result, error) { return nil, assert.AnError }).ready()
+	s := start(t, func(*inject.Pod, string) (*inject.Result, error) { return nil, assert.AnError }).ready()
 	response := s.reviewAt("/validate-workloads", applied(deployment(nil, consumes("rules"))))
 	assert.Equal(t, &admissionv1.AdmissionResponse{UID: uid, Allowed: true}, response)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {

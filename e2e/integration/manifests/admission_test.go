@@ -119,8 +119,8 @@ func startServer(t *testing.T, changes ...func(*webhook.Options)) server {
 	for _, change := range changes {
 		change(&options)
 	}
-	running, err := webhook.Listen(options, func(pod []byte, namespace string) (*inject.Result, error) {
-		return inject.Pod(pod, namespace, config.Default())
+	running, err := webhook.Listen(options, func(pod *inject.Pod, namespace string) (*inject.Result, error) {
+		return pod.Inject(namespace, config.Default())
 	}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
