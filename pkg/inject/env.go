@@ -20,7 +20,7 @@ func (i *injection) addDirectories() {
 			want := newEnv{api.DirEnv(s.Name), s.Path}
 			switch n, found := c.last(want.Name); {
 			case !found:
-				i.append(&c.env, want)
+				i.append(c.env, want)
 			case c.Env[n].ValueFrom || c.Env[n].Value != want.Value:
 				i.conflict(s, fmt.Sprintf("needs the variable %s to be %q in container %s, which has %s: remove it there",
 					want.Name, want.Value, share.Quote(c.Name), c.Env[n]))
@@ -38,7 +38,7 @@ func (i *injection) addBytecodeSwitch() {
 	}
 	for _, c := range i.taking {
 		if _, found := c.last(api.EnvDontWriteBytecode); !found {
-			i.append(&c.env, newEnv{api.EnvDontWriteBytecode, "1"})
+			i.append(c.env, newEnv{api.EnvDontWriteBytecode, "1"})
 		}
 	}
 }

@@ -43,8 +43,7 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.Mistakes.ToAggregate().Error() }
 
 // Inject computes the injection of a pod in the namespace of the request: pods that controllers make may not say theirs. A pod that is
-// injected already gives an empty patch, one that is injected in part gets the missing parts. The error is a *RefusedError. It takes
-// notes in the pod, which is then of no further use.
+// injected already gives an empty patch, one that is injected in part gets the missing parts. The error is a *RefusedError.
 func (p *Pod) Inject(namespace string, c *config.Config) (*Result, error) {
 	if p.isMirror() {
 		return &Result{}, nil // it only shows a static pod, which runs already
@@ -73,6 +72,7 @@ type injection struct {
 	taking    []*container // the containers that take part
 
 	patch    []jsonpatch.Operation
+	created  []string // the lists that the patch begins, by their paths
 	mistakes field.ErrorList
 	warnings notes
 	report   *api.Report

@@ -44,7 +44,7 @@ func (i *injection) addMount(c *container, want mount, conflict func(detail stri
 			return
 		}
 	}
-	i.append(&c.mounts, want)
+	i.append(c.mounts, want)
 }
 
 // warnOfMountsAround tells of mounts that hide a part of the share, or that the share hides a part of.

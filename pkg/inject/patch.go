@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"slices"
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
@@ -20,14 +21,17 @@ type list struct {
 	exists bool
 }
 
-func (i *injection) append(l *list, item any) {
-	if l.exists {
+func (i *injection) append(l list, item any) {
+	if l.exists || slices.Contains(i.created, l.path) {
 		i.set(l.path+"/-", item)
 		return
 	}
 	i.set(l.path, []any{item})
-	l.exists = true
+	i.created = append(i.created, l.path)
 }
+
+// pointerEscapes are those of a JSON pointer (RFC 6901, section 3).
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 // setKey writes one key of a map of strings, which may be absent.
 func (i *injection) setKey(path string, m map[string]string, key, value string) {
@@ -38,5 +42,5 @@ func (i *injection) setKey(path string, m map[string]string, key, value string) 
 		i.set(path, map[string]string{key: value})
 		return
 	}
-	i.set(path+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key), value)
+	i.set(path+"/"+pointerEscapes.Replace(key), value)
 }

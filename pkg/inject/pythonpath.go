@@ -28,7 +28,7 @@ func (i *injection) addPythonPath() {
 		n, found := c.last(api.EnvPythonPath)
 		switch {
 		case !found:
-			i.append(&c.env, i.pythonPath(i.basePythonPath(c), consumed))
+			i.append(c.env, i.pythonPath(i.basePythonPath(c), consumed))
 		case c.Env[n].ValueFrom:
 			i.keepPythonPath(c, n, consumed)
 		default:

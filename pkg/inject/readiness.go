@@ -162,7 +162,7 @@ func quoteEnd(text string) string {
 func (i *injection) putAgent(want *agentContainer) {
 	there := i.pod.agent
 	if there == nil {
-		i.append(&i.pod.initContainers, want)
+		i.append(i.pod.initContainers, want)
 		return
 	}
 	if len(there.Args) == 0 || there.Args[0] != want.Args[0] {
@@ -215,7 +215,7 @@ func (i *injection) refuseAgent(detail string) {
 func (i *injection) addVolume(name, source string, value any) {
 	switch there := i.pod.volume(name); {
 	case there == nil:
-		i.append(&i.pod.volumes, map[string]any{"name": name, source: value})
+		i.append(i.pod.volumes, map[string]any{"name": name, source: value})
 	case there.Source != source:
 		i.agentConflict(fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it", name, source, there))
 	}

@@ -14,7 +14,7 @@ func (i *injection) addVolumes() {
 		want := claimSource{ClaimName: api.ClaimName(s.Name), ReadOnly: s.Role == api.Consumer}
 		switch existing := i.pod.volume(api.VolumeName(s.Name)); {
 		case existing == nil:
-			i.append(&i.pod.volumes, map[string]any{"name": api.VolumeName(s.Name), "persistentVolumeClaim": want})
+			i.append(i.pod.volumes, map[string]any{"name": api.VolumeName(s.Name), "persistentVolumeClaim": want})
 		case existing.Claim == nil || *existing.Claim != want:
 			i.conflict(s, fmt.Sprintf("needs volume %q as %s; the pod has one of that name, %s: rename it",
 				api.VolumeName(s.Name), &volume{Claim: &want}, existing))

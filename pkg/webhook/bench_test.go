@@ -44,52 +44,61 @@ func BenchmarkReview(b *testing.B) {
 	}
 }
 
-// BenchmarkInject is what of it is the injection: reading the pod, and the patch.
-func BenchmarkInject(b *testing.B) {
+// object is the pod of the captured review.
+func object(b *testing.B) []byte {
+	b.Helper()
 	var review admissionv1.AdmissionReview
 	require.NoError(b, json.Unmarshal(captured(b), &review))
+	return review.Request.Object.Raw
+}
+
+// BenchmarkParse is reading what is needed of the pod.
+func BenchmarkParse(b *testing.B) {
+	raw := object(b)
 	b.ReportAllocs()
+	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		pod, err := inject.Parse(review.Request.Object.Raw)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := pod.Inject("shop", config.Default()); err != nil {
+		if _, err := inject.Parse(raw); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkPatch is the encoding of a patch.
+// BenchmarkInject is computing the patch.
+func BenchmarkInject(b *testing.B) {
+	pod, err := inject.Parse(object(b))
+	require.NoError(b, err)
+	platform := config.Default()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pod.Inject("shop", platform); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPatch is writing it.
 func BenchmarkPatch(b *testing.B) {
-	var review admissionv1.AdmissionReview
-	require.NoError(b, json.Unmarshal(captured(b), &review))
-	pod, err := inject.Parse(review.Request.Object.Raw)
+	pod, err := inject.Parse(object(b))
 	require.NoError(b, err)
 	result, err := pod.Inject("shop", config.Default())
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := json.Marshal(result.Patch); err != nil {
+		if _, err := webhook.WritePatch(result.Patch); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkAnnotations is reading what a pod asks for.
+// BenchmarkAnnotations is reading what a pod asks for: a part of BenchmarkInject.
 func BenchmarkAnnotations(b *testing.B) {
-	var review admissionv1.AdmissionReview
-	require.NoError(b, json.Unmarshal(captured(b), &review))
-	var pod struct {
-		Metadata struct {
-			Annotations map[string]string `json:"annotations"`
-		} `json:"metadata"`
-	}
-	require.NoError(b, json.Unmarshal(review.Request.Object.Raw, &pod))
-	platform := config.Default()
+	pod, err := inject.Parse(object(b))
+	require.NoError(b, err)
+	annotations, platform := pod.Metadata().Annotations, config.Default()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, mistakes := share.Parse(pod.Metadata.Annotations, platform); len(mistakes) > 0 {
+		if _, mistakes := share.Parse(annotations, platform); len(mistakes) > 0 {
 			b.Fatal(mistakes)
 		}
 	}
