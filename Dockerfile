@@ -7,10 +7,10 @@
 FROM scratch AS podshare
 ARG TARGETOS
 ARG TARGETARCH
-COPY bin/${TARGETOS}_${TARGETARCH}/podshare /podshare
+COPY bin/${TARGETOS}_${TARGETARCH}/podshare-webhook /podshare-webhook
+COPY bin/${TARGETOS}_${TARGETARCH}/podshare-controller /podshare-controller
 # Any user but root. The manifests say the same, for clusters that check it there.
 USER 65532:65532
-ENTRYPOINT ["/podshare"]
 
 FROM scratch AS podshare-agent
 ARG TARGETOS

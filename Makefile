@@ -65,16 +65,18 @@ vulnerabilities: ## Look for known vulnerabilities in what is called
 	GOTOOLCHAIN=$$(sed -n 's/^toolchain //p' go.mod) go tool -modfile=go.tools.mod govulncheck \
 	  -db=file://$$(go mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/data/osv ./...
 
-build: bin/$(GOOS)_$(GOARCH)/podshare bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare and bin/podshare-agent
-	@ln -sf $(GOOS)_$(GOARCH)/podshare bin/podshare
+servers := podshare-webhook podshare-controller
+
+build: $(servers:%=bin/$(GOOS)_$(GOARCH)/%) bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare-webhook, -controller and -agent
+	@for server in $(servers); do ln -sf $(GOOS)_$(GOARCH)/$$server bin/$$server; done
 	@ln -sf linux_$(GOARCH)/podshare-agent bin/podshare-agent
 
 # bin/<os>_<arch>/<program>; Go knows better than make what is up to date.
 bin/%: always
 	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$(patsubst %/,%,$(dir $*)))) \
-	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$(notdir $*)
+	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X github.com/podshare/podshare/pkg/program.Version=$(VERSION)' -o $@ ./cmd/$(notdir $*)
 
-image: bin/linux_$(ARCH)/podshare bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with BUILDER
+image: $(servers:%=bin/linux_$(ARCH)/%) bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with BUILDER
 	$(BUILDER) build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
 	$(BUILDER) build --target podshare-agent --tag $(AGENT_IMAGE) $(IMAGE_FLAGS) .
 

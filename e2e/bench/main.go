@@ -36,7 +36,7 @@ func main() {
 	flag.IntVar(&o.requests, "requests", 4000, "requests of a measurement")
 	flag.IntVar(&o.pods, "pods", 300, "pods that are created through an API server, of each kind; 0: none")
 	flag.StringVar(&o.review, "review", "pkg/webhook/testdata/review.json", "the AdmissionReview that is sent")
-	flag.StringVar(&o.program, "podshare", "bin/podshare", "podshare")
+	flag.StringVar(&o.program, "podshare", "bin/podshare-webhook", "podshare's webhook")
 	serve := flag.String("serve", "", "be the webhook of this name instead: "+floorName+" or "+defaulterName)
 	address := flag.String("address", "", "where to serve")
 	certificates := flag.String("cert-dir", "", "what to serve with")

@@ -69,7 +69,7 @@ func startAll(ctx context.Context, o options, dir string, ca []byte) ([]*contest
 		arguments := []string{self, "-serve=" + name, "-address=" + address, certificates}
 		path := ""
 		if name == "podshare" {
-			arguments = []string{o.program, "webhook", certificates, "--bind-address=" + address, "--metrics-address=0", "--drain-delay=0s"}
+			arguments = []string{o.program, certificates, "--bind-address=" + address, "--metrics-address=0", "--drain-delay=0s"}
 			path = "/mutate-pods"
 		}
 		c, err := start(ctx, &contestant{name: name, port: ports[i], url: "https://" + address + path}, ca, arguments)

@@ -21,7 +21,7 @@ import (
 
 const (
 	assets       = "bin/assets"
-	program      = "bin/podshare"
+	programs     = "bin"
 	installation = "manifests/overlays/local"
 )
 
@@ -136,7 +136,7 @@ func (d *demo) installPodshare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.servers, err = servers.New(d.cluster, program, objects); err != nil {
+	if d.servers, err = servers.New(d.cluster, programs, objects); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -148,11 +148,11 @@ func (d *demo) installPodshare(ctx context.Context) error {
 			func() error { return install.Apply(ctx, d.cluster.Config(), objects) },
 		},
 		{
-			"podshare webhook is ready: it answers the API server, and holds no credentials",
+			"podshare-webhook is ready: it answers the API server, and holds no credentials",
 			func() error { return d.servers.StartWebhook(ctx) },
 		},
 		{
-			"podshare controller is ready: it makes claims, and may do what its ServiceAccount may",
+			"podshare-controller is ready: it makes claims, and may do what its ServiceAccount may",
 			func() error { return d.servers.StartController(ctx, "") },
 		},
 		{"a first annotated pod, as a dry run, gets its share", func() error { return d.awaitInjection(ctx) }},

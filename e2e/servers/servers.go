@@ -43,16 +43,16 @@ type Servers struct {
 	// WebhookPort is where the webhook listens, at the cluster's gateway.
 	WebhookPort int
 
-	cluster *cluster.Cluster
-	program string                       // podshare's path
-	objects []*unstructured.Unstructured // the installation
-	dir     string                       // for their files
+	cluster  *cluster.Cluster
+	programs string                       // the directory with both
+	objects  []*unstructured.Unstructured // the installation
+	dir      string                       // for their files
 
 	webhookMetrics, controllerMetrics int
 }
 
-// New prepares the files of both, and points the installation's webhooks to this machine. program is the path of podshare.
-func New(c *cluster.Cluster, program string, objects []*unstructured.Unstructured) (*Servers, error) {
+// New prepares the files of both, and points the installation's webhooks to this machine. programs is the directory with both.
+func New(c *cluster.Cluster, programs string, objects []*unstructured.Unstructured) (*Servers, error) {
 	ports, err := cluster.FreePorts(3)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func New(c *cluster.Cluster, program string, objects []*unstructured.Unstructure
 		cluster: c, objects: objects, dir: filepath.Join(filepath.Dir(c.Kubeconfig()), "podshare"),
 		WebhookPort: ports[0], webhookMetrics: ports[1], controllerMetrics: ports[2],
 	}
-	if s.program, err = filepath.Abs(program); err != nil {
+	if s.programs, err = filepath.Abs(programs); err != nil {
 		return nil, err
 	}
 	ca, err := install.WriteServingCertificate(s.Certificates(), c.Gateway())
@@ -101,13 +101,13 @@ func (s *Servers) StartController(ctx context.Context, apiServer string) (err er
 	return err
 }
 
-// start runs the Deployment's program with its own arguments and then with those that replace addresses and files.
+// start runs a Deployment's program, which has its name, with its own arguments and then with those that replace addresses and files.
 func (s *Servers) start(ctx context.Context, deployment string, metrics int, replacements ...string) (*cluster.Process, error) {
 	arguments, err := install.Arguments(s.objects, deployment)
 	if err != nil {
 		return nil, err
 	}
-	arguments = slices.Concat([]string{s.program}, arguments, replacements,
+	arguments = slices.Concat([]string{filepath.Join(s.programs, deployment)}, arguments, replacements,
 		[]string{"--config=" + s.config(), fmt.Sprintf("--metrics-address=127.0.0.1:%d", metrics)})
 	process, err := s.cluster.Run(deployment, arguments)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/config"
-	"github.com/podshare/podshare/pkg/share"
 )
 
 // observation is all that is known of a share when it is decided what to do.
@@ -46,7 +45,7 @@ func decide(o observation, c *config.Config) decision {
 	d := decision{recheck: o.claim != nil && !o.watched}
 	claim := o.claim
 	if claim == nil {
-		d.create = share.NewClaim(o.share.Namespace, o.share.Name, largestSize(o.users), firstClass(o.users), c)
+		d.create = newClaim(o.share.Namespace, o.share.Name, largestSize(o.users), firstClass(o.users), c)
 		claim = d.create
 	}
 	if problem, ok := unusable(claim); ok {

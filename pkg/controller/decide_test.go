@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podshare/podshare/pkg/config"
-	"github.com/podshare/podshare/pkg/share"
 )
 
 var rules = types.NamespacedName{Namespace: "shop", Name: "rules"}
@@ -241,7 +240,7 @@ func asks(pod, size, class string) user {
 
 // existing is a bound claim that podshare made for the share "rules": 1Gi of the class "standard".
 func existing(changes ...func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
-	claim := share.NewClaim("shop", "rules", nil, "standard", config.Default())
+	claim := newClaim("shop", "rules", nil, "standard", config.Default())
 	claim.UID = "now"
 	claim.Status.Phase = corev1.ClaimBound
 	for _, change := range changes {

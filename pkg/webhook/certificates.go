@@ -1,26 +1,29 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
-
-	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
-// certificates is the serving certificate: waited for at start, and read again when its files change.
+// certificates is the serving certificate: waited for at start, and read again when its files change. The files are looked at, not
+// watched: that takes 50 µs a second, and the libraries that watch bring a Kubernetes client, whose code alone is 10 MiB in memory.
 type certificates struct {
 	certFile, keyFile string
 	interval          time.Duration
 	log               *slog.Logger
 
-	watcher atomic.Pointer[certwatcher.CertWatcher] // nil until the files are there
-	missing atomic.Pointer[error]                   // says why they are not
+	current atomic.Pointer[tls.Certificate] // nil until there is one
+	missing atomic.Pointer[error]           // says why there is none
+	content []byte                          // of both files, as read last
+	said    string                          // the last problem that the log has
 }
 
 func newCertificates(options Options, log *slog.Logger) *certificates {
@@ -35,50 +38,69 @@ func newCertificates(options Options, log *slog.Logger) *certificates {
 }
 
 // run keeps the certificate up to date until the context ends.
-func (c *certificates) run(ctx context.Context) error {
-	watcher := c.await(ctx)
-	if watcher == nil {
-		return nil
-	}
-	if err := watcher.Start(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("watching the certificate %s: %w", c.certFile, err)
-	}
-	return nil
-}
-
-// await reads the files until they hold a certificate. It says what it waits for once, and again when that changes. It
-// returns nil when the context ends before.
-func (c *certificates) await(ctx context.Context) *certwatcher.CertWatcher {
+func (c *certificates) run(ctx context.Context) {
 	ticker := time.NewTicker(c.interval)
 	defer ticker.Stop()
-	for said := ""; ; {
-		watcher, err := certwatcher.New(c.certFile, c.keyFile)
-		if err == nil {
-			c.watcher.Store(watcher)
-			c.log.Info("serving with a certificate", "file", c.certFile, "expires", c.expiry())
-			return watcher
-		}
-		err = fmt.Errorf("waiting for a certificate in %s and its key in %s: %w", c.certFile, c.keyFile, err)
-		c.missing.Store(&err)
-		if said != err.Error() {
-			said = err.Error()
-			c.log.Warn(said)
-		}
+	for {
+		c.update()
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
 	}
 }
 
-// get is the certificate for a handshake.
-func (c *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	watcher := c.watcher.Load()
-	if watcher == nil {
-		return nil, *c.missing.Load()
+// update reads the files. While they hold no certificate with its key, as in the middle of a change, the one before stays. Each problem
+// is said once.
+func (c *certificates) update() {
+	err := c.read()
+	switch {
+	case err == nil:
+		c.said = ""
+		return
+	case c.current.Load() == nil:
+		err = fmt.Errorf("waiting for a certificate in %s and its key in %s: %w", c.certFile, c.keyFile, err)
+		c.missing.Store(&err)
+	default:
+		err = fmt.Errorf("keeping the certificate that there was; in %s and %s is no other: %w", c.certFile, c.keyFile, err)
 	}
-	return watcher.GetCertificate(hello)
+	if c.said != err.Error() {
+		c.said = err.Error()
+		c.log.Warn(c.said)
+	}
+}
+
+// read takes what the files hold, if that is something new.
+func (c *certificates) read() error {
+	certificate, err := os.ReadFile(c.certFile)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return err
+	}
+	content := bytes.Join([][]byte{certificate, key}, []byte{0})
+	if bytes.Equal(content, c.content) {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return err
+	}
+	c.content = content
+	c.current.Store(&pair)
+	c.log.Info("serving with a certificate", "file", c.certFile, "expires", c.expiry())
+	return nil
+}
+
+// get is the certificate for a handshake.
+func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if certificate := c.current.Load(); certificate != nil {
+		return certificate, nil
+	}
+	return nil, *c.missing.Load()
 }
 
 // expiry is when the certificate ends; the zero time without one.

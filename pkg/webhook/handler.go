@@ -68,7 +68,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (an
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.log.Error("panic", "cause", safe(fmt.Sprint(cause), maxMessage), "stack", string(debug.Stack()))
-			httpErr = &httpError{http.StatusInternalServerError, "panic", "internal error; the log of podshare webhook has it"}
+			httpErr = &httpError{http.StatusInternalServerError, "panic", "internal error; the log of podshare-webhook has it"}
 		}
 	}()
 	if httpErr = h.check(w, r); httpErr != nil {

@@ -75,7 +75,7 @@ func TestAPanicIsOurFaultAndInjectsNothing(t *testing.T) {
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusInternalServerError, response.StatusCode)
-	assert.Equal(t, "podshare: internal error; the log of podshare webhook has it\n", string(text))
+	assert.Equal(t, "podshare: internal error; the log of podshare-webhook has it\n", string(text))
 
 	panics := s.logged("panic")
 	require.Len(t, panics, 1)

@@ -32,7 +32,7 @@ type Options struct {
 	MaxBodyBytes   int64
 	// MaxWait is how long a large request may wait for others.
 	MaxWait time.Duration
-	// CertificateInterval is how often the certificate is looked for until it is there.
+	// CertificateInterval is how often the certificate is looked at.
 	CertificateInterval time.Duration
 }
 

@@ -96,7 +96,7 @@ func (s *Server) Run(ctx context.Context) error {
 	// The parts outlive the context, by the time that draining takes.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	group, running := errgroup.WithContext(running)
-	group.Go(func() error { return s.certificates.run(running) })
+	group.Go(func() error { s.certificates.run(running); return nil })
 	group.Go(func() error { return ended(s.https.ServeTLS(s.httpsListen, "", "")) })
 	if s.metricsListen != nil {
 		group.Go(func() error { return ended(s.metrics.Serve(s.metricsListen)) })

@@ -82,8 +82,12 @@ func TestACertificateIsExchangedWithoutAFailedRequest(t *testing.T) {
 func TestHalfAChangeOfTheFilesKeepsTheOldCertificate(t *testing.T) {
 	s := start(t, injectPod).ready()
 	require.NoError(t, os.WriteFile(filepath.Join(s.certDir, "tls.key"), []byte("no PEM"), 0o600))
+	kept := "keeping the certificate that there was; in " + filepath.Join(s.certDir, "tls.crt") + " and " + filepath.Join(s.certDir, "tls.key") +
+		" is no other: tls: failed to find any PEM data in key input"
+	require.Eventually(t, func() bool { return len(s.logged(kept)) > 0 }, bound, 5*time.Millisecond)
 	s.ready()
 	assert.Equal(t, "first", s.servedName())
+	assert.Len(t, s.logged(kept), 1, "said once, however long it takes")
 }
 
 func TestDrainingAnswersEveryRequest(t *testing.T) {

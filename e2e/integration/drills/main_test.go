@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -50,21 +49,21 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	program := filepath.Join(dir, "podshare")
-	if printed, err := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/podshare").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/podshare-webhook", "./cmd/podshare-controller")
+	if printed, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("building podshare: %w\n%s", err, printed)
 	}
 	if kubernetes, err = cluster.StartNew(ctx, "drills-", cluster.Options{Assets: "bin/assets"}); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, kubernetes.Stop()) }()
-	if err := installPodshare(ctx, program); err != nil {
+	if err := installPodshare(ctx, dir); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
 }
 
-func installPodshare(ctx context.Context, program string) error {
+func installPodshare(ctx context.Context, programs string) error {
 	access := kubernetes.Config()
 	access.WarningHandler = rest.NoWarnings{}
 	var err error
@@ -75,7 +74,7 @@ func installPodshare(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	if podshare, err = servers.New(kubernetes, program, objects); err != nil {
+	if podshare, err = servers.New(kubernetes, programs, objects); err != nil {
 		return err
 	}
 	if err := install.Apply(ctx, access, objects); err != nil {

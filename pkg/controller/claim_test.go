@@ -1,4 +1,4 @@
-package share_test
+package controller
 
 import (
 	"testing"
@@ -8,11 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/podshare/podshare/pkg/config"
-	"github.com/podshare/podshare/pkg/share"
 )
 
 func TestNewClaim(t *testing.T) {
-	claim := share.NewClaim("shop", "rules", nil, "", config.Default())
+	claim := newClaim("shop", "rules", nil, "", config.Default())
 	assert.Equal(t, "shop", claim.Namespace)
 	assert.Equal(t, "podshare-rules", claim.Name)
 	assert.Equal(t, map[string]string{"app.kubernetes.io/managed-by": "podshare", "podshare.dev/share": "rules"}, claim.Labels)
@@ -26,10 +25,10 @@ func TestNewClaim(t *testing.T) {
 func TestAnnotationsOverrideThePlatformsDefaults(t *testing.T) {
 	platform := config.Default()
 	platform.Defaults.StorageClass = "nfs"
-	claim := share.NewClaim("shop", "rules", nil, "", platform)
+	claim := newClaim("shop", "rules", nil, "", platform)
 	assert.Equal(t, "nfs", *claim.Spec.StorageClassName)
 
-	claim = share.NewClaim("shop", "rules", new(resource.MustParse("7Gi")), "cephfs", platform)
+	claim = newClaim("shop", "rules", new(resource.MustParse("7Gi")), "cephfs", platform)
 	assert.Equal(t, "7Gi", claim.Spec.Resources.Requests.Storage().String())
 	assert.Equal(t, "cephfs", *claim.Spec.StorageClassName)
 }

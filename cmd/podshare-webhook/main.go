@@ -1,27 +1,29 @@
+// Podshare-webhook patches pods that carry podshare's annotations, as they are created. It is a program of its own: what listens on the
+// network has no Kubernetes client in it, nor the memory that one takes.
 package main
 
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"runtime/debug"
-	"strconv"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/inject"
+	"github.com/podshare/podshare/pkg/program"
 	"github.com/podshare/podshare/pkg/webhook"
 )
 
-func newWebhookCommand(log *logOptions) *cobra.Command {
+func main() { program.Main(newCommand()) }
+
+func newCommand() *cobra.Command {
 	options := webhook.DefaultOptions()
+	var log program.Log
 	var configFile string
-	command := &cobra.Command{
-		Use:   "webhook",
+	command := program.Complete(&cobra.Command{
+		Use:   "podshare-webhook",
 		Short: "Patch annotated pods as they are created",
 		Long: `Serve the admission webhooks. POST /mutate-pods takes an AdmissionReview of admission.k8s.io/v1, and answers with a
 patch that adds the shares which the pod's annotations name, or with a refusal that says every mistake. POST
@@ -43,17 +45,14 @@ The first two are served over HTTPS too.
 On SIGTERM it turns unready, answers on for --drain-delay while the API servers learn of it, finishes what it has, and
 exits.`,
 		Example: `  # As in manifests/base/webhook.yaml:
-  podshare webhook --config /etc/podshare/config.yaml --cert-dir /etc/podshare/certs
+  podshare-webhook --config /etc/podshare/config.yaml --cert-dir /etc/podshare/certs
 
   # On a workstation, with a certificate of one's own and every request in the log:
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout certs/tls.key -out certs/tls.crt
-  podshare webhook --cert-dir certs --bind-address 127.0.0.1:9443 --metrics-address 127.0.0.1:8080 --drain-delay 0s --debug`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runWebhook(cmd, log, configFile, options)
-		},
-	}
+  podshare-webhook --cert-dir certs --bind-address 127.0.0.1:9443 --metrics-address 127.0.0.1:8080 --drain-delay 0s --debug`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, &log, configFile, options) },
+	}, &log)
 	flags := command.Flags()
 	flags.StringVar(&configFile, "config", "", "the platform's configuration `file`; without it the defaults apply")
 	flags.StringVar(&options.CertDir, "cert-dir", "",
@@ -75,13 +74,12 @@ exits.`,
 // connections fit below, so what they left behind when they were made does not stay.
 const memoryLimit = 32 << 20
 
-func runWebhook(cmd *cobra.Command, log *logOptions, configFile string, options webhook.Options) error {
-	logger, logErr := log.logger(cmd.ErrOrStderr())
+func run(cmd *cobra.Command, log *program.Log, configFile string, options webhook.Options) error {
+	logger, logErr := log.Logger(cmd.ErrOrStderr())
 	platform, configErr := config.Load(configFile)
-	if err := errors.Join(logErr, checkWebhook(options), configErr); err != nil {
-		return usageError{err}
+	if err := errors.Join(logErr, checkOptions(options), configErr); err != nil {
+		return program.UsageError{Mistake: err}
 	}
-	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler())) // of the certificate's watcher
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
@@ -95,15 +93,15 @@ func runWebhook(cmd *cobra.Command, log *logOptions, configFile string, options 
 	return server.Run(cmd.Context())
 }
 
-// checkWebhook says every mistake in the flags.
-func checkWebhook(options webhook.Options) error {
+// checkOptions says every mistake in the flags.
+func checkOptions(options webhook.Options) error {
 	var mistakes []error
 	if options.CertDir == "" {
 		mistakes = append(mistakes, errors.New("--cert-dir is required: a directory that has, or will have, tls.crt and tls.key"))
 	}
-	mistakes = append(mistakes, checkAddress("--bind-address", options.BindAddress))
+	mistakes = append(mistakes, program.CheckAddress("--bind-address", options.BindAddress))
 	if options.MetricsAddress != "0" {
-		mistakes = append(mistakes, checkAddress("--metrics-address", options.MetricsAddress))
+		mistakes = append(mistakes, program.CheckAddress("--metrics-address", options.MetricsAddress))
 	}
 	if len(options.ClientNames) > 0 && options.ClientCAFile == "" {
 		mistakes = append(mistakes, errors.New("--client-names has no effect without --client-ca-file, whose authorities vouch for names"))
@@ -112,15 +110,4 @@ func checkWebhook(options webhook.Options) error {
 		mistakes = append(mistakes, fmt.Errorf(`--drain-delay %s must be 0 or longer, such as "10s"`, options.DrainDelay))
 	}
 	return errors.Join(mistakes...)
-}
-
-func checkAddress(flag, address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return fmt.Errorf(`%s %q must be host:port with a port of 0 to 65535, such as ":9443" or "127.0.0.1:9443"`, flag, address)
-	}
-	return nil
 }

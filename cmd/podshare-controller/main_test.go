@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/podshare/podshare/pkg/program"
 )
 
 // controllerErr runs the command, on a machine without a cluster, and returns its error.
@@ -18,7 +20,7 @@ func controllerErr(t *testing.T, args ...string) error {
 	t.Setenv("KUBECONFIG", filepath.Join(home, "none"))
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	command := newCommand()
-	command.SetArgs(append([]string{"controller"}, args...))
+	command.SetArgs(args)
 	command.SetOut(&bytes.Buffer{})
 	command.SetErr(&bytes.Buffer{})
 	return command.ExecuteContext(t.Context())
@@ -46,15 +48,15 @@ func TestMistakesInCallingTheController(t *testing.T) {
 			[]string{`--metrics-address "8080" must be host:port`, platform + `:1: apiVersion: `, `--log-format "xml" must be one of`,
 				"no cluster to work on"},
 		},
-		"a flag that there is not": {[]string{"--lease"}, []string{"unknown flag: --lease; see podshare controller --help"}},
-		"a word":                   {[]string{"now"}, []string{`"now"`, "podshare controller --help"}},
+		"a flag that there is not": {[]string{"--lease"}, []string{"unknown flag: --lease; see podshare-controller --help"}},
+		"a word":                   {[]string{"now"}, []string{`"now"`, "podshare-controller --help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := controllerErr(t, test.args...)
 			for _, want := range test.want {
 				assert.ErrorContains(t, err, want)
 			}
-			assert.Equal(t, exitUsage, exitCode(err))
+			assert.Equal(t, program.ExitUsage, program.ExitCode(err))
 		})
 	}
 }
@@ -71,7 +73,7 @@ users: [{name: u, user: {token: t}}]
 	err := controllerErr(t, "--kubeconfig", kubeconfig, "--metrics-address", "0")
 	assert.ErrorContains(t, err, "connecting to the API server at https://127.0.0.1:1: ")
 	assert.ErrorContains(t, err, "connection refused")
-	assert.Equal(t, exitFailure, exitCode(err))
+	assert.Equal(t, program.ExitFailure, program.ExitCode(err))
 }
 
 func TestTheLeasesNamespace(t *testing.T) {

@@ -9,17 +9,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/podshare/podshare/pkg/program"
 )
 
-// run calls the program as main does, and returns the exit code with what would be printed.
-func run(args ...string) (code int, stdout, message string) {
+// call calls the program as main does, and returns the exit code with what would be printed.
+func call(args ...string) (code int, stdout, message string) {
 	command := newCommand()
 	out := &bytes.Buffer{}
 	command.SetOut(out)
 	command.SetErr(&bytes.Buffer{})
 	command.SetArgs(args)
 	if err := command.ExecuteContext(context.Background()); err != nil {
-		return exitCode(err), out.String(), err.Error()
+		return program.ExitCode(err), out.String(), err.Error()
 	}
 	return 0, out.String(), ""
 }
@@ -27,9 +29,9 @@ func run(args ...string) (code int, stdout, message string) {
 func TestEveryMistakeInTheWebhooksFlagsIsToldAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("apiVersion: v1\nlimits: {sharesPerPod: many}\n"), 0o600))
-	code, _, message := run("webhook", "--config", file, "--bind-address", "9443", "--metrics-address", ":99999",
+	code, _, message := call("--config", file, "--bind-address", "9443", "--metrics-address", ":99999",
 		"--drain-delay", "-1s", "--client-names", "api-server", "--log-format", "xml")
-	assert.Equal(t, exitUsage, code)
+	assert.Equal(t, program.ExitUsage, code)
 	assert.Equal(t, `--log-format "xml" must be one of text, json
 --cert-dir is required: a directory that has, or will have, tls.crt and tls.key
 --bind-address "9443" must be host:port with a port of 0 to 65535, such as ":9443" or "127.0.0.1:9443"
@@ -47,19 +49,19 @@ func TestWebhookMistakes(t *testing.T) {
 	}{
 		"a file that is not there": {[]string{"--cert-dir", ".", "--config", "missing.yaml"},
 			"reading the configuration: open missing.yaml: no such file or directory"},
-		"an unknown flag": {[]string{"--port", "1"}, "unknown flag: --port; see podshare webhook --help"},
-		"an argument":     {[]string{"now"}, `unknown argument "now"; see podshare webhook --help`},
+		"an unknown flag": {[]string{"--port", "1"}, "unknown flag: --port; see podshare-webhook --help"},
+		"an argument":     {[]string{"now"}, `unknown argument "now"; see podshare-webhook --help`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, _, message := run(append([]string{"webhook"}, c.args...)...)
-			assert.Equal(t, exitUsage, code)
+			code, _, message := call(c.args...)
+			assert.Equal(t, program.ExitUsage, code)
 			assert.Equal(t, c.message, message)
 		})
 	}
 }
 
 func TestWebhookHelpNamesEveryFlag(t *testing.T) {
-	code, help, _ := run("webhook", "--help")
+	code, help, _ := call("--help")
 	assert.Equal(t, 0, code)
 	for _, flag := range []string{"--config file", "--cert-dir directory", "--bind-address host:port",
 		"--metrics-address host:port",

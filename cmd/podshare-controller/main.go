@@ -1,3 +1,4 @@
+// Podshare-controller makes sure that the claim of every share exists.
 package main
 
 import (
@@ -17,10 +18,14 @@ import (
 
 	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/controller"
+	"github.com/podshare/podshare/pkg/program"
 )
 
-// controllerOptions are the flags of the controller.
-type controllerOptions struct {
+func main() { program.Main(newCommand()) }
+
+// options are the flags.
+type options struct {
+	log            program.Log
 	config         string
 	metricsAddress string
 	kubeconfig     string
@@ -28,10 +33,10 @@ type controllerOptions struct {
 	leaseNamespace string
 }
 
-func newControllerCommand(log *logOptions) *cobra.Command {
-	var o controllerOptions
-	cmd := &cobra.Command{
-		Use:   "controller",
+func newCommand() *cobra.Command {
+	var o options
+	cmd := program.Complete(&cobra.Command{
+		Use:   "podshare-controller",
 		Short: "Make sure that the claim of every share exists",
 		Long: `Watch the pods that the webhook injected, and create the PersistentVolumeClaim of each share that they name:
 podshare-<share>, ReadWriteMany, in the pods' namespace. A claim grows when a pod asks for more and its StorageClass
@@ -47,19 +52,18 @@ Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
   /metrics   podshare_claims, podshare_claim_info, podshare_pods and podshare_shares_unused, the same on every replica;
              podshare_reconcile_errors_total, on the leader`,
 		Example: `  # As in manifests/base/controller.yaml:
-  podshare controller --config /etc/podshare/config.yaml
+  podshare-controller --config /etc/podshare/config.yaml
 
   # On a workstation, as the user and on the cluster of kubectl:
-  podshare controller --leader-elect=false --metrics-address 127.0.0.1:8080 --debug`,
-		Args: noArguments,
+  podshare-controller --leader-elect=false --metrics-address 127.0.0.1:8080 --debug`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			options, err := o.complete(cmd, log)
+			options, err := o.complete(cmd)
 			if err != nil {
 				return err
 			}
 			return controller.Run(cmd.Context(), options)
 		},
-	}
+	}, &o.log)
 	flags := cmd.Flags()
 	flags.StringVar(&o.config, "config", "", "the platform's configuration `file`; without it the defaults apply")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080",
@@ -74,12 +78,12 @@ Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
 
 // complete checks the flags, all of them, and makes of them what the controller runs with. It also routes the logs of
 // the libraries.
-func (o *controllerOptions) complete(cmd *cobra.Command, log *logOptions) (controller.Options, error) {
-	logger, logErr := log.logger(cmd.ErrOrStderr())
+func (o *options) complete(cmd *cobra.Command) (controller.Options, error) {
+	logger, logErr := o.log.Logger(cmd.ErrOrStderr())
 	platform, configErr := config.Load(o.config)
 	access, accessErr := restConfig(o.kubeconfig)
 	if err := errors.Join(logErr, o.checkMetricsAddress(), configErr, accessErr); err != nil {
-		return controller.Options{}, usageError{err}
+		return controller.Options{}, program.UsageError{Mistake: err}
 	}
 	klog.SetSlogLogger(logger)
 	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
@@ -94,11 +98,11 @@ func (o *controllerOptions) complete(cmd *cobra.Command, log *logOptions) (contr
 	}, nil
 }
 
-func (o *controllerOptions) checkMetricsAddress() error {
+func (o *options) checkMetricsAddress() error {
 	if o.metricsAddress == "0" {
 		return nil
 	}
-	return checkAddress("--metrics-address", o.metricsAddress)
+	return program.CheckAddress("--metrics-address", o.metricsAddress)
 }
 
 // restConfig says how to reach the API server: by a file, else as the pod that this runs in, else as kubectl does.

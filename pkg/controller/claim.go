@@ -1,4 +1,4 @@
-package share
+package controller
 
 import (
 	"cmp"
@@ -11,9 +11,9 @@ import (
 	"github.com/podshare/podshare/pkg/config"
 )
 
-// NewClaim is the claim to create for a share. Size nil and class empty stand for the platform's defaults. It has no owner: a share's data
+// newClaim is the claim to create for a share. Size nil and class empty stand for the platform's defaults. It has no owner: a share's data
 // outlives the pods that use it.
-func NewClaim(namespace, name string, size *resource.Quantity, class string, c *config.Config) *corev1.PersistentVolumeClaim {
+func newClaim(namespace, name string, size *resource.Quantity, class string, c *config.Config) *corev1.PersistentVolumeClaim {
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
