@@ -9,6 +9,8 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/podshare/podshare/pkg/share"
@@ -55,6 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, v.message, err.code)
 	} else {
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer))) // else it goes out in chunks
 		// A caller that is gone gets no answer, and there is nobody else to tell.
 		_, _ = w.Write(answer) //nolint:gosec // JSON, and said to be that
 	}
@@ -80,11 +83,12 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (an
 		}
 		defer h.large.leave()
 	}
-	body, httpErr := h.read(w, r)
-	if httpErr != nil {
+	body := bodies.Get().(*bytes.Buffer)
+	defer recycle(body)
+	if httpErr = h.read(w, r, body); httpErr != nil {
 		return nil, httpErr
 	}
-	answer, err := json.Marshal(v.decide(body, h.inject))
+	answer, err := json.Marshal(v.decide(body.Bytes(), h.inject))
 	if err != nil {
 		panic(err) // impossible: it is made of strings, numbers and bytes
 	}
@@ -126,27 +130,38 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
 	return nil
 }
 
+// bodies are buffers to read into. Nothing of an answer refers to one.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// recycle keeps a buffer for another request, unless it is much larger than nearly all need.
+func recycle(body *bytes.Buffer) {
+	if body.Cap() <= largeBody {
+		body.Reset()
+		bodies.Put(body)
+	}
+}
+
 // read takes the body, at most maxBody bytes of it.
-func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *httpError) {
-	body := bytes.NewBuffer(make([]byte, 0, firstSize(r)+bytes.MinRead))
+func (h *handler) read(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) *httpError {
+	body.Grow(firstSize(r) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return nil, h.tooLarge()
+		return h.tooLarge()
 	case err != nil:
-		return nil, &httpError{http.StatusRequestTimeout, "read", fmt.Sprintf("the body did not arrive: %v", err)}
+		return &httpError{http.StatusRequestTimeout, "read", fmt.Sprintf("the body did not arrive: %v", err)}
 	}
-	return body.Bytes(), nil
+	return nil
 }
 
 // firstSize is the memory that a body gets before it is there, in bytes. Growing to what a large one has would take several times as
 // much, and few of them are read at a time; of the others there may be any number that say more than they send.
-func firstSize(r *http.Request) int64 {
+func firstSize(r *http.Request) int {
 	const most = 16 << 10 // more than nearly all reviews have
 	if r.ContentLength > largeBody {
-		return r.ContentLength
+		return int(r.ContentLength)
 	}
-	return min(max(r.ContentLength, 0), most)
+	return int(min(max(r.ContentLength, 0), most))
 }
 
 func (h *handler) tooLarge() *httpError {
