@@ -191,7 +191,7 @@ func List[T any](r *Reader, read func(*T, *Reader)) []T {
 	if !r.at(jx.Array) {
 		return nil
 	}
-	list := []T{}
+	list := make([]T, 0, 4) // most are short
 	for n := range r.Items() {
 		list = append(list, *new(T))
 		read(&list[n], r)

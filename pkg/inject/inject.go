@@ -49,7 +49,8 @@ func (p *Pod) Inject(namespace string, c *config.Config) (*Result, error) {
 		return &Result{}, nil // it only shows a static pod, which runs already
 	}
 	request, mistakes := share.Parse(p.metadata.Annotations, c)
-	i := &injection{pod: p, namespace: namespace, config: c, request: request, mistakes: mistakes}
+	const most = 16 // operations, for most pods
+	i := &injection{patch: make([]jsonpatch.Operation, 0, most), pod: p, namespace: namespace, config: c, request: request, mistakes: mistakes}
 	if len(request.Shares) > 0 || len(mistakes) > 0 {
 		i.run()
 	}

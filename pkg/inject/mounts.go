@@ -61,7 +61,12 @@ func (i *injection) warnOfMountsAround(c *container, s share.Share) {
 }
 
 // clean is a path as the kubelet takes it: "/data/" and "data" are the same.
-func clean(mountPath string) string { return path.Clean("/" + mountPath) }
+func clean(mountPath string) string {
+	if !path.IsAbs(mountPath) {
+		mountPath = "/" + mountPath
+	}
+	return path.Clean(mountPath)
+}
 
 // String describes a mount in a message.
 func (m mount) String() string {

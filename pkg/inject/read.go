@@ -238,19 +238,22 @@ func (s *resources) read(r *decode.Reader) {
 	for field := range r.Fields() {
 		switch string(field) {
 		case "requests":
-			s.Requests = readAmounts(r)
+			s.Requests.read(r)
 		case "limits":
-			s.Limits = readAmounts(r)
+			s.Limits.read(r)
 		}
 	}
 }
 
-func readAmounts(r *decode.Reader) amounts {
-	amounts := amounts{}
-	for name := range r.Fields() {
-		var text string
-		r.Scalar(&text)
-		amounts[string(name)] = text
+func (a *amounts) read(r *decode.Reader) {
+	for field := range r.Fields() {
+		switch string(field) {
+		case "cpu":
+			r.Scalar(&a.CPU)
+		case "memory":
+			r.Scalar(&a.Memory)
+		default:
+			a.others = true
+		}
 	}
-	return amounts
 }

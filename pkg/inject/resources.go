@@ -10,15 +10,22 @@ import (
 
 // resources are those of a container, as they are read and as they are written.
 type resources struct {
-	Requests amounts `json:"requests,omitempty"`
-	Limits   amounts `json:"limits,omitempty"`
+	Requests amounts `json:"requests"`
+	Limits   amounts `json:"limits"`
 }
 
 // any says whether there is an amount of anything.
-func (r *resources) any() bool { return len(r.Requests)+len(r.Limits) > 0 }
+func (r *resources) any() bool { return r.Requests.any() || r.Limits.any() }
 
 // amounts are quantities as they are written: in JSON each a string or a number.
-type amounts map[string]string
+type amounts struct {
+	CPU    string `json:"cpu"`
+	Memory string `json:"memory"`
+	// others says that there are amounts of something else.
+	others bool
+}
+
+func (a *amounts) any() bool { return a.others || a.CPU != "" || a.Memory != "" }
 
 // agentResources are the platform's, but for what the pod's quality of service asks, which they would change (Kubernetes,
 // "Pod Quality of Service Classes"): a pod without any requests stays without, and in one whose requests are all its
@@ -39,50 +46,43 @@ func (i *injection) agentResources() *resources {
 }
 
 func amountsOf(r config.Resources) amounts {
-	return amounts{"cpu": r.CPU.String(), "memory": r.Memory.String()}
+	return amounts{CPU: r.CPU.String(), Memory: r.Memory.String()}
 }
 
 func (i *injection) anyContainer(is func(*resources) bool) bool {
-	return slices.ContainsFunc(slices.Concat(i.pod.spec.InitContainers, i.pod.spec.Containers), func(c *container) bool {
-		return is(&c.Resources)
-	})
+	of := func(c *container) bool { return is(&c.Resources) }
+	return slices.ContainsFunc(i.pod.spec.InitContainers, of) || slices.ContainsFunc(i.pod.spec.Containers, of)
 }
 
 func asksForSomething(r *resources) bool {
-	for _, name := range []string{"cpu", "memory"} {
-		if r.Requests.positive(name) || r.Limits.positive(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{r.Requests.CPU, r.Requests.Memory, r.Limits.CPU, r.Limits.Memory}, func(amount string) bool {
+		quantity, ok := parse(amount)
+		return ok && quantity.Sign() > 0
+	})
 }
 
 func isNotGuaranteed(r *resources) bool {
-	for _, name := range []string{"cpu", "memory"} {
-		limit, ok := r.Limits.get(name)
-		if !ok || limit.Sign() <= 0 {
-			return true
-		}
-		if request, ok := r.Requests[name]; ok { // without one, the limit is the request
-			if quantity, err := config.ParseQuantity(request); err != nil || quantity.Cmp(limit) != 0 {
-				return true
-			}
-		}
+	return differs(r.Requests.CPU, r.Limits.CPU) || differs(r.Requests.Memory, r.Limits.Memory)
+}
+
+// differs says that a request is not its limit, or that there is no limit. Without a request, the limit is that.
+func differs(request, limit string) bool {
+	most, ok := parse(limit)
+	if !ok || most.Sign() <= 0 {
+		return true
 	}
-	return false
+	if request == "" {
+		return false
+	}
+	quantity, ok := parse(request)
+	return !ok || quantity.Cmp(most) != 0
 }
 
-func (a amounts) positive(name string) bool {
-	quantity, ok := a.get(name)
-	return ok && quantity.Sign() > 0
-}
-
-// get reads an amount; what cannot be read is none: the API server refuses it.
-func (a amounts) get(name string) (resource.Quantity, bool) {
-	text, ok := a[name]
-	if !ok {
+// parse reads an amount; what cannot be read is none: the API server refuses it.
+func parse(amount string) (resource.Quantity, bool) {
+	if amount == "" {
 		return resource.Quantity{}, false
 	}
-	quantity, err := config.ParseQuantity(text)
+	quantity, err := config.ParseQuantity(amount)
 	return quantity, err == nil
 }

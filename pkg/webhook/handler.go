@@ -51,23 +51,24 @@ func newHandler(options Options, injector Injector, clients *clients, metrics *m
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, v := time.Now(), &verdict{endpoint: h.endpoint}
-	answer, err := h.answer(w, r, v)
-	if err != nil {
+	answer := buffers.Get().(*bytes.Buffer)
+	defer recycle(answer)
+	if err := h.answer(w, r, v, answer); err != nil {
 		v.fail(err)
 		http.Error(w, v.message, err.code)
 	} else {
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer))) // else it goes out in chunks
+		w.Header().Set("Content-Length", strconv.Itoa(answer.Len())) // else it goes out in chunks
 		// A caller that is gone gets no answer, and there is nobody else to tell.
-		_, _ = w.Write(answer) //nolint:gosec // JSON, and said to be that
+		_, _ = w.Write(answer.Bytes()) //nolint:gosec // JSON, and said to be that
 	}
 	took := time.Since(start)
 	h.metrics.observe(v, took)
 	h.log.LogAttrs(r.Context(), v.level(), "admission request", append(v.attributes(), slog.Duration("duration", took))...)
 }
 
-// answer is the whole body of the response, written only when it is complete: a panic on the way leaves no part of it.
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (answer []byte, httpErr *httpError) {
+// answer makes the whole body of the response, which is sent only when it is complete: a panic on the way leaves no part of it.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict, answer *bytes.Buffer) (httpErr *httpError) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.log.Error("panic", "cause", safe(fmt.Sprint(cause), maxMessage), "stack", string(debug.Stack()))
@@ -75,24 +76,23 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, v *verdict) (an
 		}
 	}()
 	if httpErr = h.check(w, r); httpErr != nil {
-		return nil, httpErr
+		return httpErr
 	}
 	if isLarge(r) {
 		if !h.large.take(h.maxWait) {
-			return nil, &httpError{http.StatusServiceUnavailable, "busy", "other large requests are being answered; try again"}
+			return &httpError{http.StatusServiceUnavailable, "busy", "other large requests are being answered; try again"}
 		}
 		defer h.large.leave()
 	}
-	body := bodies.Get().(*bytes.Buffer)
+	body := buffers.Get().(*bytes.Buffer)
 	defer recycle(body)
 	if httpErr = h.read(w, r, body); httpErr != nil {
-		return nil, httpErr
+		return httpErr
 	}
-	answer, err := json.Marshal(v.decide(body.Bytes(), h.inject))
-	if err != nil {
+	if err := json.NewEncoder(answer).Encode(v.decide(body.Bytes(), h.inject)); err != nil {
 		panic(err) // impossible: it is made of strings, numbers and bytes
 	}
-	return answer, nil
+	return nil
 }
 
 // httpError is an answer without an AdmissionReview.
@@ -130,14 +130,14 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) *httpError {
 	return nil
 }
 
-// bodies are buffers to read into. Nothing of an answer refers to one.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// buffers are for a request's body and for its answer. Nothing refers to one when the request is over.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // recycle keeps a buffer for another request, unless it is much larger than nearly all need.
-func recycle(body *bytes.Buffer) {
-	if body.Cap() <= largeBody {
-		body.Reset()
-		bodies.Put(body)
+func recycle(buffer *bytes.Buffer) {
+	if buffer.Cap() <= largeBody {
+		buffer.Reset()
+		buffers.Put(buffer)
 	}
 }
 

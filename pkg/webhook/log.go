@@ -25,7 +25,8 @@ func (v *verdict) level() slog.Level {
 
 // attributes are the request's line in the log. Whatever users write is bounded, and free of control characters.
 func (v *verdict) attributes() []slog.Attr {
-	attributes := []slog.Attr{slog.String("result", string(v.result))}
+	attributes := make([]slog.Attr, 0, 16)
+	attributes = append(attributes, slog.String("result", string(v.result)))
 	add := func(key, value string) {
 		if value != "" {
 			attributes = append(attributes, slog.String(key, value))
