@@ -13,16 +13,21 @@ IMAGE       ?= ghcr.io/podshare/podshare:$(VERSION)
 AGENT_IMAGE ?= ghcr.io/podshare/podshare-agent:$(VERSION)
 # What builds the images: docker, podman or buildah.
 BUILDER     ?= docker
+# How often each Go benchmark runs: benchstat compares two such outputs.
+COUNT ?= 6
+
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
 GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit bench fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
+.PHONY: help demo test test-unit bench bench-controller bench-agent sizes fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+servers := podshare-webhook podshare-controller
 
 # What a local cluster with a node needs beside bin/kube.
 node := $(if $(filter linux,$(GOOS)),bin/machine bin/pause)
@@ -56,16 +61,17 @@ lint: ## Check the code, the import directions among it
 	cd e2e/certmanager && go mod tidy -diff
 
 bench: build ## Measure the webhook: its parts, and all of it beside webhooks that do less and that do it otherwise
-	go test ./pkg/webhook -run '^$$' -bench . -benchmem
-	@go build -o bin/bench ./e2e/bench
+	go test ./pkg/webhook -run '^$$' -bench . -benchmem -count $(COUNT)
+	@go build -o bin/ ./e2e/bench ./e2e/bench/floor
 	@bin/bench
+
+sizes: $(servers:%=bin/linux_$(ARCH)/%) bin/linux_$(ARCH)/podshare-agent ## Show how large programs and images are; fail when one has grown too much
+	@ARCH=$(ARCH) go run ./e2e/sizes
 
 # With the toolchain of go.mod, with which releases are built, and the database as a Go module: nothing but the module proxy is needed.
 vulnerabilities: ## Look for known vulnerabilities in what is called
 	GOTOOLCHAIN=$$(sed -n 's/^toolchain //p' go.mod) go tool -modfile=go.tools.mod govulncheck \
 	  -db=file://$$(go mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/data/osv ./...
-
-servers := podshare-webhook podshare-controller
 
 build: $(servers:%=bin/$(GOOS)_$(GOARCH)/%) bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare-webhook, -controller and -agent
 	@for server in $(servers); do ln -sf $(GOOS)_$(GOARCH)/$$server bin/$$server; done

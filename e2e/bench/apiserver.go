@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,12 +30,17 @@ type variant struct {
 	name string
 	// annotated says that its pods ask for a share.
 	annotated bool
-	// objects make it so; none: it does nothing.
+	// changes says that they are changed.
+	changes bool
+	// objects make it so; none: it does nothing, or those of another one do it.
 	objects []*unstructured.Unstructured
 
 	pod       *corev1.Pod
 	dry, real []time.Duration
 }
+
+// withoutPolicy is podshare without the ValidatingAdmissionPolicy that has the last word on a pod.
+const withoutPolicy = "without-policy"
 
 // webhookConfiguration calls a webhook for each pod.
 const webhookConfiguration = `apiVersion: admissionregistration.k8s.io/v1
@@ -78,54 +83,62 @@ metadata: {name: bench-native}
 spec: {policyName: bench-native}
 `
 
-// throughAPIServer measures the creation of the review's pod through a real API server, with each of the webhooks and without.
-func throughAPIServer(ctx context.Context, o options, contestants []*contestant, ca, review []byte) (text string, err error) {
-	c, err := cluster.StartNew(ctx, "bench-", cluster.Options{Assets: "bin/assets"})
-	if err != nil {
-		return "", err
+// apiServer measures the creation of the review's pod through a real API server, with each of the webhooks and without.
+func (b *bench) apiServer(ctx context.Context) error {
+	if b.pods == 0 {
+		return nil
 	}
-	defer func() { err = errors.Join(err, c.Stop()) }()
-	access := c.Config()
-	access.WarningHandler = rest.NoWarnings{}
-	api, err := client.New(access, client.Options{})
-	if err != nil {
-		return "", err
-	}
-	variants, err := newVariants(contestants, ca)
-	if err != nil {
-		return "", err
-	}
-	for _, v := range variants {
-		if err := v.prepare(ctx, access, api, review); err != nil {
-			return "", fmt.Errorf("%s: %w", v.name, err)
+	return b.part(fmt.Sprintf("%d pods of each kind are created through an API server, in turns", b.pods), func() (text string, err error) {
+		c, err := cluster.StartNew(ctx, "bench-", cluster.Options{Assets: "bin/assets"})
+		if err != nil {
+			return "", err
 		}
-	}
-	if err := createInTurns(ctx, api, variants, o.pods); err != nil {
-		return "", err
-	}
-	return creations(variants), nil
+		defer func() { err = errors.Join(err, c.Stop()) }()
+		access := c.Config()
+		access.WarningHandler = rest.NoWarnings{}
+		api, err := client.New(access, client.Options{})
+		if err != nil {
+			return "", err
+		}
+		variants, err := newVariants(b.webhooks, b.ca)
+		if err != nil {
+			return "", err
+		}
+		for _, v := range variants {
+			if err := v.prepare(ctx, access, api, b.review); err != nil {
+				return "", fmt.Errorf("%s: %w", v.name, err)
+			}
+		}
+		if err := createInTurns(ctx, api, variants, b.pods); err != nil {
+			return "", err
+		}
+		return creations(variants), nil
+	})
 }
 
-func newVariants(contestants []*contestant, ca []byte) ([]*variant, error) {
-	variants := []*variant{{name: "none", annotated: true}, {name: "plain"}}
+func newVariants(webhooks []*webhook, ca []byte) ([]*variant, error) {
+	variants := []*variant{{name: "none", annotated: true}, {name: "plain"}, {name: "native", annotated: true, changes: true}}
+	var err error
+	if variants[2].objects, err = parse(native); err != nil {
+		return nil, err
+	}
 	bundle := base64.StdEncoding.EncodeToString(ca)
-	for _, c := range contestants {
-		text := fmt.Sprintf(webhookConfiguration, c.name, c.url, bundle)
+	for _, w := range webhooks {
+		text := fmt.Sprintf(webhookConfiguration, w.name, w.url, bundle)
 		objects, err := parse(text)
-		if c.name == "podshare" {
-			objects, err = installation(c.port, ca, c.name, "plain")
+		if w.name == podshareName {
+			objects, err = installation(w.port, ca)
 		}
 		if err != nil {
 			return nil, err
 		}
-		variants = append(variants, &variant{name: c.name, annotated: true, objects: objects})
+		variants = append(variants, &variant{name: w.name, annotated: true, changes: w.name != floorName, objects: objects})
 	}
-	objects, err := parse(native)
-	return append(variants, &variant{name: "native", annotated: true, objects: objects}), err
+	return append(variants, &variant{name: withoutPolicy, annotated: true, changes: true}), nil
 }
 
-// installation is podshare's own way to be called, with its conditions and its policy, for the pods of some namespaces.
-func installation(port int, ca []byte, namespaces ...string) ([]*unstructured.Unstructured, error) {
+// installation is podshare's own way to be called, with its conditions and its policy. In one namespace it has no policy.
+func installation(port int, ca []byte) ([]*unstructured.Unstructured, error) {
 	all, err := install.Render("manifests/base")
 	if err != nil {
 		return nil, err
@@ -133,14 +146,16 @@ func installation(port int, ca []byte, namespaces ...string) ([]*unstructured.Un
 	if err := install.PointWebhooks(all, "127.0.0.1", port, ca); err != nil {
 		return nil, err
 	}
-	selector := map[string]any{"matchExpressions": []any{map[string]any{"key": "bench", "operator": "In", "values": anys(namespaces)}}}
+	in := func(namespaces ...any) map[string]any {
+		return map[string]any{"matchExpressions": []any{map[string]any{"key": "bench", "operator": "In", "values": namespaces}}}
+	}
 	var objects []*unstructured.Unstructured
 	for _, o := range all {
 		switch o.GetKind() {
 		case "MutatingWebhookConfiguration":
-			o.Object["webhooks"].([]any)[0].(map[string]any)["namespaceSelector"] = selector
+			o.Object["webhooks"].([]any)[0].(map[string]any)["namespaceSelector"] = in(podshareName, "plain", withoutPolicy)
 		case "ValidatingAdmissionPolicy":
-			if err := unstructured.SetNestedMap(o.Object, selector, "spec", "matchConstraints", "namespaceSelector"); err != nil {
+			if err := unstructured.SetNestedMap(o.Object, in(podshareName, "plain"), "spec", "matchConstraints", "namespaceSelector"); err != nil {
 				return nil, err
 			}
 		case "ValidatingAdmissionPolicyBinding":
@@ -150,14 +165,6 @@ func installation(port int, ca []byte, namespaces ...string) ([]*unstructured.Un
 		objects = append(objects, o)
 	}
 	return objects, nil
-}
-
-func anys(texts []string) []any {
-	list := make([]any, len(texts))
-	for i, text := range texts {
-		list[i] = text
-	}
-	return list
 }
 
 // parse reads YAML documents.
@@ -190,8 +197,8 @@ func (v *variant) prepare(ctx context.Context, access *rest.Config, api client.C
 		if err := api.Create(ctx, pod, client.DryRunAll); err != nil {
 			return err
 		}
-		changed := len(pod.Spec.Containers[0].VolumeMounts) > len(v.pod.Spec.Containers[0].VolumeMounts)
-		if wanted := len(v.objects) > 0 && v.name != floorName; changed != wanted {
+		added := len(pod.Spec.Containers[0].VolumeMounts) - len(v.pod.Spec.Containers[0].VolumeMounts) + len(pod.Annotations) - len(v.pod.Annotations)
+		if changed := added > 0; changed != v.changes {
 			return fmt.Errorf("the pod is changed: %t", changed)
 		}
 		return nil
@@ -253,26 +260,20 @@ func create(ctx context.Context, api client.Client, pod *corev1.Pod, options ...
 // creations has a row for each variant: medians, and how much they are over those of the floor's.
 func creations(variants []*variant) string {
 	floor := variants[slices.IndexFunc(variants, func(v *variant) bool { return v.name == floorName })]
-	labels := map[string]string{
+	names := maps.Clone(labels)
+	maps.Copy(names, map[string]string{
 		"none": "no webhook", "plain": "podshare, pods without its annotations", "native": "a MutatingAdmissionPolicy",
-		floorName: "the floor", defaulterName: "the typed defaulter",
-	}
-	var text strings.Builder
-	w := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "creating a pod, median\tdry run\tover the floor\treally\tover the floor")
+		withoutPolicy: "podshare without its policy",
+	})
+	over := func(a, b []time.Duration) string { return milliseconds(quantile(a, 0.5) - quantile(b, 0.5)) }
+	t := newTable("creating a pod, median", "dry run", "over the floor", "quartiles", "really", "over the floor", "quartiles")
 	for _, v := range variants {
-		label := v.name
-		if l, ok := labels[v.name]; ok {
-			label = l
-		}
-		dry, stored := median(v.dry), median(v.real)
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", label, milliseconds(dry), milliseconds(dry-median(floor.dry)),
-			milliseconds(stored), milliseconds(stored-median(floor.real)))
+		t.row(names[v.name], milliseconds(quantile(v.dry, 0.5)), over(v.dry, floor.dry), quartiles(v.dry),
+			milliseconds(quantile(v.real, 0.5)), over(v.real, floor.real), quartiles(v.real))
 	}
-	_ = w.Flush()
-	return text.String()
+	return t.String()
 }
 
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
+func quartiles(values []time.Duration) string {
+	return fmt.Sprintf("%.2f to %s", float64(quantile(values, 0.25).Microseconds())/1000, milliseconds(quantile(values, 0.75)))
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
@@ -23,29 +24,37 @@ import (
 )
 
 type options struct {
-	turns    int
-	requests int
-	pods     int
-	review   string
-	program  string
+	turns     int
+	requests  int
+	load      int
+	pods      int
+	soak      time.Duration
+	review    string
+	programs  string
+	podshare  string
+	ca        []byte
+	directory string
 }
 
 func main() {
 	o := options{}
 	flag.IntVar(&o.turns, "turns", 7, "how often each webhook is measured")
 	flag.IntVar(&o.requests, "requests", 4000, "requests of a measurement")
+	flag.IntVar(&o.load, "load", 100_000, "requests after which the resident memory is looked at, 64 at a time")
 	flag.IntVar(&o.pods, "pods", 300, "pods that are created through an API server, of each kind; 0: none")
+	flag.DurationVar(&o.soak, "soak", 0, "instead of all that: for so long send podshare's webhook requests, and look at its memory")
 	flag.StringVar(&o.review, "review", "pkg/webhook/testdata/review.json", "the AdmissionReview that is sent")
-	flag.StringVar(&o.program, "podshare", "bin/podshare-webhook", "podshare's webhook")
-	serve := flag.String("serve", "", "be the webhook of this name instead: "+floorName+" or "+defaulterName)
-	address := flag.String("address", "", "where to serve")
-	certificates := flag.String("cert-dir", "", "what to serve with")
+	flag.StringVar(&o.programs, "programs", "bin", "the directory with the programs")
+	flag.StringVar(&o.podshare, "podshare", "", "podshare's webhook, if it is not in -programs")
+	serve := flag.Bool("serve-defaulter", false, "be the typed defaulter instead")
+	address := flag.String("address", "", "where to serve it")
+	certificates := flag.String("cert-dir", "", "what to serve it with")
 	flag.Parse()
 	ctrllog.SetLogger(logr.Discard())
 	ctx := command.Context()
 	var err error
-	if *serve != "" {
-		err = runPeer(*serve, *address, *certificates)
+	if *serve {
+		err = serveDefaulter(*address, *certificates)
 	} else {
 		err = run(ctx, o, screen.New(os.Stdout))
 	}
@@ -55,52 +64,63 @@ func main() {
 	}
 }
 
-// run measures, and prints the table.
+// run measures, and prints a table of each part.
 func run(ctx context.Context, o options, out *screen.Screen) (err error) {
 	body, err := os.ReadFile(o.review)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "podshare-bench-")
-	if err != nil {
+	if o.directory, err = os.MkdirTemp("", "podshare-bench-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ca, err := install.WriteServingCertificate(filepath.Join(dir, "certificates"), "127.0.0.1")
-	if err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(o.directory)) }()
+	if o.ca, err = install.WriteServingCertificate(o.certificates(), "127.0.0.1"); err != nil {
 		return err
 	}
-	var contestants []*contestant
+	var webhooks []*webhook
 	defer func() {
-		for _, c := range contestants {
-			err = errors.Join(err, c.stop())
+		for _, w := range webhooks {
+			err = errors.Join(err, w.stop())
 		}
 	}()
 	err = out.Step("the webhooks answer", func() error {
-		contestants, err = startAll(ctx, o, dir, ca)
+		webhooks, err = startAll(ctx, o)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = out.Step(fmt.Sprintf("%d turns of %d requests of %.1f KB each", o.turns, o.requests, float64(len(body))/1000), func() error {
-		return measureAll(ctx, o, contestants, body)
-	})
-	if err != nil {
-		return err
+	if o.soak > 0 {
+		return soak(ctx, o, find(webhooks, podshareName), body, out)
 	}
-	out.Say("\n%s", table(contestants))
-	if o.pods == 0 {
-		return nil
+	b := &bench{options: o, out: out, webhooks: webhooks, review: body}
+	for _, part := range []func(context.Context) error{b.ordinary, b.large, b.memory, b.starts, b.apiServer} {
+		if err := part(ctx); err != nil {
+			return err
+		}
 	}
-	var created string
-	err = out.Step(fmt.Sprintf("%d pods of each kind are created through an API server, in turns", o.pods), func() error {
-		created, err = throughAPIServer(ctx, o, contestants, ca, body)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	out.Say("\n%s", created)
 	return nil
+}
+
+func (o *options) certificates() string { return filepath.Join(o.directory, "certificates") }
+
+// bench is one run.
+type bench struct {
+	options
+	out      *screen.Screen
+	webhooks []*webhook // the floor first
+	review   []byte
+}
+
+// part measures something, and prints what it found.
+func (b *bench) part(what string, measure func() (table string, err error)) error {
+	var text string
+	err := b.out.Step(what, func() (err error) {
+		text, err = measure()
+		return err
+	})
+	if err == nil {
+		b.out.Say("\n%s", text)
+	}
+	return err
 }

@@ -3,48 +3,19 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"text/tabwriter"
 	"time"
-
-	"github.com/podshare/podshare/e2e/cluster"
-	"github.com/podshare/podshare/e2e/retry"
-)
-
-const (
-	// startLimit bounds the wait for each thing that is measured: many times what it takes.
-	startLimit = time.Minute
-	tick       = 20 * time.Millisecond
 )
 
 // concurrencies are how many requests are on their way at a time.
 var concurrencies = []int{1, 8}
-
-// contestant is a webhook that is measured: a process.
-type contestant struct {
-	name    string
-	port    int
-	url     string
-	client  *http.Client
-	process *exec.Cmd
-	results map[int][]result // by concurrency, one a turn
-}
 
 // result is one measurement.
 type result struct {
@@ -52,80 +23,29 @@ type result struct {
 	latency time.Duration // median
 }
 
-// startAll runs the webhooks, the floor first.
-func startAll(ctx context.Context, o options, dir string, ca []byte) ([]*contestant, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	ports, err := cluster.FreePorts(3)
-	if err != nil {
-		return nil, err
-	}
-	certificates := "--cert-dir=" + filepath.Join(dir, "certificates")
-	var all []*contestant
-	for i, name := range []string{floorName, "podshare", defaulterName} {
-		address := fmt.Sprintf("127.0.0.1:%d", ports[i])
-		arguments := []string{self, "-serve=" + name, "-address=" + address, certificates}
-		path := ""
-		if name == "podshare" {
-			arguments = []string{o.program, certificates, "--bind-address=" + address, "--metrics-address=0", "--drain-delay=0s"}
-			path = "/mutate-pods"
+// ordinary measures the captured review, the webhooks taking turns.
+func (b *bench) ordinary(ctx context.Context) error {
+	what := fmt.Sprintf("%d turns of %d requests of %.1f KB each", b.turns, b.requests, float64(len(b.review))/1000)
+	return b.part(what, func() (string, error) {
+		if err := b.takeTurns(ctx); err != nil {
+			return "", err
 		}
-		c, err := start(ctx, &contestant{name: name, port: ports[i], url: "https://" + address + path}, ca, arguments)
-		if c != nil {
-			all = append(all, c)
-		}
-		if err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// start runs a contestant, and waits until it answers.
-func start(ctx context.Context, c *contestant, ca []byte, arguments []string) (*contestant, error) {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca)
-	c.results = map[int][]result{}
-	c.client = &http.Client{Transport: &http.Transport{
-		MaxIdleConnsPerHost: slices.Max(concurrencies), TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-	}}
-	c.process = exec.CommandContext(ctx, arguments[0], arguments[1:]...)
-	c.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := c.process.Start(); err != nil {
-		return nil, err
-	}
-	return c, retry.Within(ctx, startLimit, tick, func(context.Context) error {
-		response, err := c.client.Get(c.url)
-		if err != nil {
-			return err
-		}
-		return response.Body.Close()
+		return b.ratios(), nil
 	})
 }
 
-func (c *contestant) stop() error {
-	err := c.process.Process.Kill()
-	_ = c.process.Wait() // it was killed
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	return err
-}
-
-// measureAll lets them take turns, each turn in another order.
-func measureAll(ctx context.Context, o options, all []*contestant, body []byte) error {
-	for turn := range o.turns + 1 { // the first one is to warm up
-		for i := range all {
-			c := all[(i+turn)%len(all)]
+// takeTurns measures all of them, each turn in another order.
+func (b *bench) takeTurns(ctx context.Context) error {
+	for turn := range b.turns + 1 { // the first one is to warm up
+		for i := range b.webhooks {
+			w := b.webhooks[(i+turn)%len(b.webhooks)]
 			for _, concurrency := range concurrencies {
-				r, err := c.measure(ctx, body, o.requests, concurrency)
+				r, err := w.measure(ctx, b.review, b.requests, concurrency)
 				if err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
+					return fmt.Errorf("%s: %w", w.name, err)
 				}
 				if turn > 0 {
-					c.results[concurrency] = append(c.results[concurrency], r)
+					w.results[concurrency] = append(w.results[concurrency], r)
 				}
 			}
 		}
@@ -133,11 +53,21 @@ func measureAll(ctx context.Context, o options, all []*contestant, body []byte) 
 	return nil
 }
 
-func (c *contestant) measure(ctx context.Context, body []byte, requests, concurrency int) (result, error) {
-	before, err := c.cpu()
+func (w *webhook) measure(ctx context.Context, review []byte, requests, concurrency int) (result, error) {
+	before, err := w.cpu()
 	if err != nil {
 		return result{}, err
 	}
+	latencies, err := w.load(ctx, review, requests, concurrency)
+	if err != nil {
+		return result{}, err
+	}
+	after, err := w.cpu()
+	return result{(after - before) / time.Duration(len(latencies)), quantile(latencies, 0.5)}, err
+}
+
+// load sends a review many times, several at once, and returns how long the answers took.
+func (w *webhook) load(ctx context.Context, review []byte, requests, concurrency int) ([]time.Duration, error) {
 	latencies := make([][]time.Duration, concurrency)
 	problems := make([]error, concurrency)
 	var group sync.WaitGroup
@@ -145,8 +75,7 @@ func (c *contestant) measure(ctx context.Context, body []byte, requests, concurr
 		group.Go(func() {
 			for range requests / concurrency {
 				begun := time.Now()
-				if err := c.ask(ctx, body); err != nil {
-					problems[n] = err
+				if problems[n] = w.ask(ctx, review); problems[n] != nil {
 					return
 				}
 				latencies[n] = append(latencies[n], time.Since(begun))
@@ -154,89 +83,55 @@ func (c *contestant) measure(ctx context.Context, body []byte, requests, concurr
 		})
 	}
 	group.Wait()
-	if err := errors.Join(problems...); err != nil {
-		return result{}, err
-	}
-	after, err := c.cpu()
-	all := slices.Concat(latencies...)
-	return result{(after - before) / time.Duration(len(all)), median(all)}, err
+	return slices.Concat(latencies...), errors.Join(problems...)
 }
 
-// ask sends the review, and wants a yes for an answer.
-func (c *contestant) ask(ctx context.Context, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := c.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close() //nolint:errcheck // only read
-	answer, err := io.ReadAll(response.Body)
-	if err == nil && !bytes.Contains(answer, []byte(`"allowed":true`)) {
-		err = fmt.Errorf("it says %.200q", answer)
-	}
-	return err
-}
-
-// cpu is the time that all threads of the process have run (proc(5), schedstat: nanoseconds, where stat has hundredths of a second).
-func (c *contestant) cpu() (time.Duration, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", c.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		first, _, _ := strings.Cut(string(content), " ")
-		nanoseconds, err := strconv.ParseInt(first, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", file, err)
-		}
-		sum += time.Duration(nanoseconds)
-	}
-	return sum, nil
-}
-
-// resident is the memory that the process has, in MiB (proc(5), statm).
-func (c *contestant) resident() (float64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(content))
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return float64(pages) * float64(os.Getpagesize()) / (1 << 20), err
-}
-
-// table has a row for each contestant and concurrency. The ratios are of the same turn; in brackets the least and the most.
-func table(all []*contestant) string {
-	var text strings.Builder
-	w := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "at a time\twebhook\tCPU a request\ttimes the floor's\tmedian latency\tresident")
+// ratios has a row for each webhook and concurrency. The ratios are of the same turn; in brackets the least and the most.
+func (b *bench) ratios() string {
+	t := newTable("at a time", "webhook", "CPU a request", "times the floor's", "median latency")
 	for _, concurrency := range concurrencies {
-		for _, c := range all {
+		for _, w := range b.webhooks {
 			var cpus, latencies []time.Duration
 			var ratios []float64
-			for turn, r := range c.results[concurrency] {
+			for turn, r := range w.results[concurrency] {
 				cpus, latencies = append(cpus, r.cpu), append(latencies, r.latency)
-				ratios = append(ratios, float64(r.cpu)/float64(all[0].results[concurrency][turn].cpu))
+				ratios = append(ratios, float64(r.cpu)/float64(b.webhooks[0].results[concurrency][turn].cpu))
 			}
-			memory, _ := c.resident() // 0 when it is gone
-			_, _ = fmt.Fprintf(w, "%d\t%s\t%d µs\t%.2f (%.2f to %.2f)\t%d µs\t%.1f MiB\n", concurrency, c.name, median(cpus).Microseconds(),
-				median(ratios), slices.Min(ratios), slices.Max(ratios), median(latencies).Microseconds(), memory)
+			t.row(fmt.Sprint(concurrency), labels[w.name], microseconds(quantile(cpus, 0.5)),
+				fmt.Sprintf("%.2f (%.2f to %.2f)", quantile(ratios, 0.5), slices.Min(ratios), slices.Max(ratios)), microseconds(quantile(latencies, 0.5)))
 		}
 	}
-	_ = w.Flush()
-	return text.String()
+	return t.String()
 }
 
-func median[T cmp.Ordered](values []T) T {
+// quantile is the value that a part of all values is below.
+func quantile[T cmp.Ordered](values []T, part float64) T {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	return sorted[min(int(float64(len(sorted))*part), len(sorted)-1)]
+}
+
+func microseconds(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
+}
+
+// table is text in columns.
+type table struct {
+	text strings.Builder
+	*tabwriter.Writer
+}
+
+func newTable(columns ...string) *table {
+	t := &table{}
+	t.Writer = tabwriter.NewWriter(&t.text, 0, 8, 2, ' ', 0)
+	t.row(columns...)
+	return t
+}
+
+func (t *table) row(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) }
+
+func (t *table) String() string {
+	_ = t.Flush()
+	return t.text.String()
 }
