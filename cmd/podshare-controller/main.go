@@ -44,7 +44,7 @@ allows that. No claim is ever deleted, and none is changed that podshare did not
 in Events on the pods and on the claim.
 
 Of several replicas one works, the one that holds the lease podshare-controller; the others are ready to take over. A
-replica that loses the lease exits with code 1 and has to be started again.
+replica that loses the lease, as in an outage of the API server, changes nothing until it has it again.
 
 Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
   /healthz   200 while the process runs

@@ -15,15 +15,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/podshare/podshare/pkg/config"
 )
@@ -62,8 +62,8 @@ type Options struct {
 	Log     logr.Logger
 }
 
-// Run works until ctx ends, which is no error. It fails when the API server cannot be reached at the start, and when
-// the lease is lost: then another replica works, and this one has to start anew.
+// Run works until ctx ends, which is no error. It fails when the API server cannot be reached at the start. Later it waits for the API
+// server, and for the lease when that was lost.
 func Run(ctx context.Context, o Options) error {
 	mgr, err := newManager(o)
 	if err != nil {
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	failures := newErrorCounter()
-	if err := addController(ctx, mgr, o, failures); err != nil {
+	if err := errors.Join(addInformers(ctx, mgr, o), addController(mgr, o, failures)); err != nil {
 		return err
 	}
 	for _, collector := range []prometheus.Collector{failures, &inventory{mgr.GetCache(), o.Config, caches}} {
@@ -89,33 +89,13 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// A standby works after the lease's duration and one retry, of 2 to 4.4 s (client-go, leaderelection): within the 20 s that a claim may
-// take when its leader dies. The usual 15 s would be too close.
-const (
-	leaseDuration = 10 * time.Second
-	renewDeadline = 8 * time.Second
-)
-
 func newManager(o Options) (manager.Manager, error) {
 	access := rest.AddUserAgent(o.REST, Name)
 	access.QPS, access.Burst = requestsPerSecond, requestBurst
 	mgr, err := manager.New(access, manager.Options{
-		Logger:                  o.Log,
-		Cache:                   cacheOptions(),
-		Metrics:                 metricsserver.Options{BindAddress: o.MetricsAddress},
-		LeaderElection:          o.LeaderElection,
-		LeaderElectionID:        Name,
-		LeaderElectionNamespace: o.LeaderElectionNamespace,
-		// The process ends right after the manager, so the next leader need not wait until the lease runs out.
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 new(leaseDuration),
-		RenewDeadline:                 new(renewDeadline),
-		Controller: ctrlconfig.Controller{
-			// Without it a standby would fill its caches, and know anything to report, only once it leads.
-			EnableWarmup: new(true),
-			// The check is process-wide and would forbid a second Run after the first one ended.
-			SkipNameValidation: new(true),
-		},
+		Logger:  o.Log,
+		Cache:   cacheOptions(o.Log),
+		Metrics: metricsserver.Options{BindAddress: o.MetricsAddress},
 	})
 	if err != nil { // it has asked for the kinds that there are
 		return nil, fmt.Errorf("connecting to the API server at %s: %w", access.Host, err)
@@ -123,35 +103,65 @@ func newManager(o Options) (manager.Manager, error) {
 	return mgr, nil
 }
 
-// addController adds what reconciles shares, and the two informers that there are.
-func addController(ctx context.Context, mgr manager.Manager, o Options, failures *prometheus.CounterVec) error {
-	shares := sharesOf(o.Config)
-	if err := mgr.GetFieldIndexer().IndexField(ctx, podMetadata(), shareIndex, shares); err != nil {
+// addInformers adds the two that there are. Every replica has them: a standby has something to report, and can take over at once.
+func addInformers(ctx context.Context, mgr manager.Manager, o Options) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, podMetadata(), shareIndex, sharesOf(o.Config)); err != nil {
 		return fmt.Errorf("watching pods: %w", err)
 	}
 	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.PersistentVolumeClaim{}, cache.BlockUntilSynced(false)); err != nil {
 		return fmt.Errorf("watching claims: %w", err)
 	}
-	reconciler := &reconciler{
-		config:   o.Config,
-		client:   mgr.GetClient(),
-		live:     mgr.GetAPIReader(),
-		recorder: newRecorder(mgr.GetEventRecorder(Name)),
-		known:    newKnownClaims(),
-		errors:   failures,
+	return nil
+}
+
+// addController adds what reconciles shares: a new controller each time that this replica gets the lease, which looks at all of them.
+func addController(mgr manager.Manager, o Options, failures *prometheus.CounterVec) error {
+	work := manager.RunnableFunc(func(ctx context.Context) error {
+		c, err := newController(ctx, mgr, o, failures)
+		if err != nil {
+			return err
+		}
+		return c.Start(ctx)
+	})
+	if !o.LeaderElection {
+		return mgr.Add(work)
 	}
-	return builder.ControllerManagedBy(mgr).
-		Named("share").
-		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(podRequests(shares)),
-			builder.WithPredicates(podChanged())).
-		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(claimRequests)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers,
-			ReconciliationTimeout:   reconcileTimeout,
-			LogConstructor:          shareLogger(o.Log),
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Complete(reconciler)
+	leader, err := newLeader(mgr, o, work)
+	if err != nil {
+		return fmt.Errorf("preparing leader election: %w", err)
+	}
+	return mgr.Add(leader)
+}
+
+// newController makes a controller that works until ctx ends.
+func newController(ctx context.Context, mgr manager.Manager, o Options, failures *prometheus.CounterVec) (controller.Controller, error) {
+	c, err := controller.NewUnmanaged("share", controller.Options{
+		Reconciler: &reconciler{
+			config:   o.Config,
+			client:   mgr.GetClient(),
+			live:     mgr.GetAPIReader(),
+			recorder: newRecorder(mgr.GetEventRecorder(Name)),
+			known:    newKnownClaims(),
+			errors:   failures,
+		},
+		MaxConcurrentReconciles: workers,
+		ReconciliationTimeout:   reconcileTimeout,
+		Logger:                  o.Log,
+		LogConstructor:          shareLogger(o.Log),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		// The check is process-wide and would forbid a second controller after the first one ended.
+		SkipNameValidation: new(true),
+	})
+	if err != nil {
+		return nil, err
+	}
+	informers := lentCache{mgr.GetCache(), ctx}
+	return c, errors.Join(
+		c.Watch(source.Kind[client.Object](informers, podMetadata(),
+			handler.EnqueueRequestsFromMapFunc(podRequests(sharesOf(o.Config))), podChanged())),
+		c.Watch(source.Kind[client.Object](informers, &corev1.PersistentVolumeClaim{},
+			handler.EnqueueRequestsFromMapFunc(claimRequests))),
+	)
 }
 
 // shareLogger names the share in each line about one.

@@ -18,7 +18,7 @@ const (
 )
 
 // knownClaims remembers which claim the pods of a share have had, to notice when it is replaced under them. It is lost
-// with the process: then a replacement is not told of, and nothing worse.
+// with the lease, and with the process: then a replacement is not told of, and nothing worse.
 type knownClaims struct{ claims *cache.LRUExpireCache }
 
 func newKnownClaims() knownClaims { return knownClaims{cache.NewLRUExpireCache(maxKnown)} }

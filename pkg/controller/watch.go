@@ -4,13 +4,17 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -25,7 +29,7 @@ import (
 
 // cacheOptions limits the caches to pods that share and to claims of shares, and those to what is read of them: memory
 // grows with the shared pods and not with the cluster.
-func cacheOptions() cache.Options {
+func cacheOptions(log logr.Logger) cache.Options {
 	labelled, err := labels.NewRequirement(api.ShareLabel, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
@@ -33,6 +37,10 @@ func cacheOptions() cache.Options {
 	return cache.Options{
 		// An informer that nobody set up is a mistake: it would cache, and need permission to list, a whole kind.
 		ReaderFailOnMissingInformer: true,
+		NewInformer: func(from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers,
+		) toolscache.SharedIndexInformer {
+			return toolscache.NewSharedIndexInformer(patient(from, log), object, resync, indexers)
+		},
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}: {
 				Label:     labels.SelectorFromSet(labels.Set{api.InjectedLabel: "true"}),
@@ -145,4 +153,31 @@ func podChanged() predicate.Predicate {
 		return !maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) ||
 			!e.ObjectOld.GetDeletionTimestamp().Equal(e.ObjectNew.GetDeletionTimestamp())
 	}}
+}
+
+// lentCache is the cache as a controller gets it that ends before the cache does: source.Kind would leave its event handlers there.
+type lentCache struct {
+	cache.Cache
+	until context.Context
+}
+
+// GetInformer implements cache.Informers.
+func (c lentCache) GetInformer(ctx context.Context, object client.Object, options ...cache.InformerGetOption) (cache.Informer, error) {
+	informer, err := c.Cache.GetInformer(ctx, object, options...)
+	return lentInformer{informer, c.until}, err
+}
+
+type lentInformer struct {
+	cache.Informer
+	until context.Context
+}
+
+// AddEventHandlerWithOptions implements cache.Informer.
+func (i lentInformer) AddEventHandlerWithOptions(handler toolscache.ResourceEventHandler, options toolscache.HandlerOptions,
+) (toolscache.ResourceEventHandlerRegistration, error) {
+	registration, err := i.Informer.AddEventHandlerWithOptions(handler, options)
+	if err == nil {
+		context.AfterFunc(i.until, func() { _ = i.RemoveEventHandler(registration) }) // it fails when there is nothing to remove
+	}
+	return registration, err
 }

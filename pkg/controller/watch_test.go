@@ -1,12 +1,15 @@
 package controller
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -98,5 +101,20 @@ func TestWhichPodUpdatesMatter(t *testing.T) {
 			before := pod(func(*metav1.PartialObjectMetadata) {})
 			assert.Equal(t, test.want, podChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: pod(test.change)}))
 		})
+	}
+}
+
+func TestAControllerThatEndsLeavesNothingAtTheInformers(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	informer := toolscache.NewSharedIndexInformer(&toolscache.ListWatch{}, &corev1.PersistentVolumeClaim{}, 0, nil)
+	registration, err := lentInformer{informer, ctx}.AddEventHandlerWithOptions(
+		toolscache.ResourceEventHandlerFuncs{}, toolscache.HandlerOptions{})
+	require.NoError(t, err)
+	removed := registration.(interface{ ShutdownChan() <-chan struct{} }).ShutdownChan()
+	cancel()
+	select {
+	case <-removed:
+	case <-time.After(10 * time.Second):
+		assert.Fail(t, "its event handler is still there")
 	}
 }

@@ -85,6 +85,12 @@ func (r *running) stop(t *testing.T) {
 	require.NotContains(t, r.log.String(), "is forbidden: User", "a permission was missing")
 }
 
+// awaitLog waits until the controller has logged something.
+func (r *running) awaitLog(t *testing.T, text string) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) { require.Contains(c, r.log.String(), text) }, limit, tick)
+}
+
 // logBuffer is a log that can be read while it is written.
 type logBuffer struct {
 	mu   sync.Mutex

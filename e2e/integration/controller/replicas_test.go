@@ -1,6 +1,8 @@
 package controller_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +11,9 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/podshare/podshare/e2e/retry"
+	"github.com/podshare/podshare/pkg/controller"
 )
 
 func TestARestartMissesNothing(t *testing.T) {
@@ -55,20 +60,75 @@ func TestAReplicaThatDoesNotLead(t *testing.T) {
 	awaitClaim(t, namespace, "rules") // until the lease has run out
 }
 
-func TestALostLeaseEndsTheController(t *testing.T) {
+func TestAReplicaThatLostTheLeaseWaitsForIt(t *testing.T) {
 	setHolder(t, "", time.Second)
-	r := start(t, withLease)
-	awaitHolder(t, "")
+	namespace := newNamespace(t)
+	replica := start(t, withLease)
+	holder := awaitHolder(t, "")
+	createPod(t, namespace, "a", "consume", "before")
+	awaitClaim(t, namespace, "before")
+
 	setHolder(t, "thief", time.Minute)
-	select {
-	case err := <-r.ended:
-		assert.EqualError(t, err, "the controller stopped: leader election lost")
-		r.cancel()
-		r.cancel = nil
-	case <-time.After(limit):
-		assert.Fail(t, "it still runs")
-	}
+	replica.awaitLog(t, lostLease)
+	createPod(t, namespace, "b", "consume", "meanwhile")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.InDelta(c, 1, replica.metric(t, "podshare_pods", namespace, "consumer", "meanwhile"), 0)
+	}, limit, tick, "it knows of the pod")
+	assert.Equal(t, []string{"podshare-before"}, claimNames(t, namespace), "and changes nothing")
+
 	setHolder(t, "", time.Second)
+	awaitClaim(t, namespace, "meanwhile")
+	assert.Equal(t, holder, awaitHolder(t, ""), "a process has one identity")
+	replica.stop(t)
+}
+
+// TestAllReplicasAreCutOffForLongerThanTheLease measures what is told in docs/platform.md: claims some seconds after the end of an outage,
+// without a process that was started again.
+func TestAllReplicasAreCutOffForLongerThanTheLease(t *testing.T) {
+	const claimLimit = 15 * time.Second // twice what it takes at most
+	setHolder(t, "", time.Second)
+	namespace, line := newNamespace(t), &line{}
+	cuttable := func(o *controller.Options) { o.REST.Dial = line.dial }
+	leader := start(t, withLease, cuttable)
+	awaitHolder(t, "")
+	standby := start(t, withLease, cuttable)
+	createPod(t, namespace, "a", "consume", "before")
+	awaitClaim(t, namespace, "before")
+
+	line.cut()
+	leader.awaitLog(t, lostLease)
+	createPod(t, namespace, "b", "consume", "meanwhile")
+	require.NoError(t, awaitExpiry(t.Context()))
+	assert.Equal(t, []string{"podshare-before"}, claimNames(t, namespace))
+
+	line.mend()
+	begun := time.Now()
+	awaitClaim(t, namespace, "meanwhile")
+	took := time.Since(begun)
+	t.Logf("the claim was there %s after the outage", took.Round(time.Millisecond))
+	assert.Less(t, took, claimLimit)
+	for _, replica := range []*running{leader, standby} {
+		require.Empty(t, replica.ended, "it runs still")
+		replica.stop(t)
+	}
+}
+
+// lostLease is what a leader logs.
+const lostLease = "lost the lease"
+
+// awaitExpiry waits until a standby may take the lease.
+func awaitExpiry(ctx context.Context) error {
+	return retry.Within(ctx, limit, tick, func(ctx context.Context) error {
+		var lease coordinationv1.Lease
+		if err := api.Get(ctx, leaseKey, &lease); err != nil {
+			return err
+		}
+		expiry := lease.Spec.RenewTime.Add(time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second)
+		if time.Now().Before(expiry) {
+			return fmt.Errorf("the lease is valid until %s", expiry)
+		}
+		return nil
+	})
 }
 
 // awaitHolder waits until somebody else than a former holder has the lease.

@@ -106,9 +106,7 @@ func TestANamespaceThatIsBeingDeletedIsLeftAlone(t *testing.T) {
 	require.NoError(t, api.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
 
 	running := start(t)
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.Contains(c, running.log.String(), "no claim: the namespace is being deleted")
-	}, limit, tick)
+	running.awaitLog(t, "no claim: the namespace is being deleted")
 	settle(t, newNamespace(t))
 	count, err := testutil.GatherAndCount(running.metrics, "podshare_reconcile_errors_total")
 	require.NoError(t, err)
