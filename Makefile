@@ -16,6 +16,9 @@ BUILDER     ?= docker
 # How often each Go benchmark runs: benchstat compares two such outputs.
 COUNT ?= 6
 
+# How the kubelet asks the agents that bench-agent measures: exec or httpGet.
+PROBE ?= exec
+
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
@@ -60,10 +63,18 @@ lint: ## Check the code, the import directions among it
 	cd e2e/kube && go mod tidy -diff
 	cd e2e/certmanager && go mod tidy -diff
 
-bench: build ## Measure the webhook: its parts, and all of it beside webhooks that do less and that do it otherwise
+bench: kube build ## Measure the webhook: its parts, and all of it beside webhooks that do less and that do it otherwise
 	go test ./pkg/webhook -run '^$$' -bench . -benchmem -count $(COUNT)
 	@go build -o bin/ ./e2e/bench ./e2e/bench/floor
 	@bin/bench
+
+bench-controller: kube build ## Measure the controller with 1,000 shares of 10,000 pods, and beside 100,000 pods of others
+	@go build -o bin/scale ./e2e/scale
+	@bin/scale
+
+bench-agent: kube build $(node) ## Measure the agent in 100 pods on a node of its own (root, Debian or Ubuntu); PROBE=httpGet
+	@go build -o bin/agents ./e2e/agents
+	@bin/agents -probe $(PROBE)
 
 sizes: $(servers:%=bin/linux_$(ARCH)/%) bin/linux_$(ARCH)/podshare-agent ## Show how large programs and images are; fail when one has grown too much
 	@ARCH=$(ARCH) go run ./e2e/sizes
