@@ -28,7 +28,7 @@ GOLANGCI := go tool -modfile=go.tools.mod golangci-lint
 .PHONY: help demo test test-unit bench bench-controller bench-agent sizes fuzz golden lint vulnerabilities build image e2e e2e-kind clean-e2e-kind kube clean-cluster clean always
 
 help: ## Show the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 servers := podshare-webhook podshare-controller
 

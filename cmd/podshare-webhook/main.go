@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -80,9 +81,7 @@ func run(cmd *cobra.Command, log *program.Log, configFile string, options webhoo
 	if err := errors.Join(logErr, checkOptions(options), configErr); err != nil {
 		return program.UsageError{Mistake: err}
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	limitRuntime()
 	server, err := webhook.Listen(options, func(pod *inject.Pod, namespace string) (*inject.Result, error) {
 		return pod.Inject(namespace, platform)
 	}, logger)
@@ -91,6 +90,18 @@ func run(cmd *cobra.Command, log *program.Log, configFile string, options webhoo
 	}
 	logger.Info("listening", "https", server.Address(), "metrics", server.MetricsAddress())
 	return server.Run(cmd.Context())
+}
+
+// limitRuntime keeps the process small on a node of any size. One thread that runs Go code answers thousands of requests a second, more
+// than an API server sends; with one for each of the node's cores, memory would grow with them, and a request would take a third more CPU
+// time, for threads that look for work.
+func limitRuntime() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // checkOptions says every mistake in the flags.

@@ -91,13 +91,13 @@ func (s *Servers) StartWebhook(ctx context.Context) (err error) {
 }
 
 // StartController runs the controller as its ServiceAccount, so with what rbac.yaml allows it, and waits until it is ready. It reaches
-// the API server at a URL, the API server's own if that is empty.
-func (s *Servers) StartController(ctx context.Context, apiServer string) (err error) {
+// the API server at a URL, the API server's own if that is empty. Flags come after those of the Deployment.
+func (s *Servers) StartController(ctx context.Context, apiServer string, flags ...string) (err error) {
 	kubeconfig := filepath.Join(s.dir, "controller.kubeconfig")
 	if err := s.writeKubeconfig(ctx, kubeconfig, apiServer, controllerName); err != nil {
 		return err
 	}
-	s.Controller, err = s.start(ctx, controllerName, s.controllerMetrics, "--kubeconfig="+kubeconfig)
+	s.Controller, err = s.start(ctx, controllerName, s.controllerMetrics, append(flags, "--kubeconfig="+kubeconfig)...)
 	return err
 }
 
