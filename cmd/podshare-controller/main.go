@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -22,6 +23,9 @@ import (
 )
 
 func main() { program.Main(newCommand()) }
+
+// garbagePercent is half of what is usual: the controller has much to remember and little to do.
+const garbagePercent = 50
 
 // options are the flags.
 type options struct {
@@ -60,6 +64,9 @@ Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
 			options, err := o.complete(cmd)
 			if err != nil {
 				return err
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(garbagePercent)
 			}
 			return controller.Run(cmd.Context(), options)
 		},
