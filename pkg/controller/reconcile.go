@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,7 +27,7 @@ type reconciler struct {
 	live     client.Reader // asks the API server
 	recorder recorder
 	known    knownClaims
-	counting sync.Mutex // held while a claim is counted and created
+	places   places
 	errors   *prometheus.CounterVec
 }
 
@@ -183,20 +182,40 @@ func (r *reconciler) act(ctx context.Context, o observation, d decision) (reconc
 // create creates a claim, unless its namespace has as many as policy allows: then it says so.
 func (r *reconciler) create(ctx context.Context, claim *corev1.PersistentVolumeClaim) (full string, err error) {
 	if limit := r.config.Limits.SharesPerNamespace; limit > 0 {
-		// One after the other, and asked of the API server, or ten shares at once would all see the last place.
-		r.counting.Lock()
-		defer r.counting.Unlock()
-		var claims metav1.PartialObjectMetadataList
-		claims.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
-		ours := client.MatchingLabels{api.ManagedByLabel: api.ManagedBy}
-		if err := r.live.List(ctx, &claims, client.InNamespace(claim.Namespace), ours); err != nil {
-			return "", fmt.Errorf("counting the claims of namespace %s: %w", claim.Namespace, err)
+		key := client.ObjectKeyFromObject(claim)
+		n, ok, err := r.takePlace(ctx, r.client, key, limit)
+		if err == nil && !ok { // the cache may still show some that are gone
+			n, ok, err = r.takePlace(ctx, r.live, key, limit)
 		}
-		if n := len(claims.Items); n >= limit {
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("counting the claims of namespace %s: %w", claim.Namespace, err)
+		case !ok:
 			return fmt.Sprintf("the namespace has %d claims of podshare, and this platform allows at most %d", n, limit), nil
 		}
+		if err := r.client.Create(ctx, claim); err != nil {
+			r.places.giveBack(key)
+			return "", err
+		}
+		return "", nil
 	}
 	return "", r.client.Create(ctx, claim)
+}
+
+// takePlace takes a place for a claim, beside those that a reader shows in its namespace.
+func (r *reconciler) takePlace(ctx context.Context, reader client.Reader, claim types.NamespacedName, limit int) (count int, ok bool, err error) {
+	return r.places.take(claim, func() ([]string, error) {
+		var claims corev1.PersistentVolumeClaimList
+		ours := client.MatchingLabels{api.ManagedByLabel: api.ManagedBy}
+		if err := reader.List(ctx, &claims, client.InNamespace(claim.Namespace), ours); err != nil {
+			return nil, err
+		}
+		names := make([]string, len(claims.Items))
+		for i := range claims.Items {
+			names[i] = claims.Items[i].Name
+		}
+		return names, nil
+	}, limit)
 }
 
 // notCreated tells why, except where somebody was faster or where there is nobody left to tell.
