@@ -1,10 +1,12 @@
 package inject
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,7 +51,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// essence is what is read of a pod, but for what the API server itself writes in other ways: lists of nothing, amounts, and volumes that
+// essence is what is read of a pod, but for what the API server itself writes in other ways: lists and objects of nothing, amounts, and volumes that
 // have several sources.
 func essence(t *testing.T, raw []byte) *Pod {
 	t.Helper()
@@ -57,10 +59,21 @@ func essence(t *testing.T, raw []byte) *Pod {
 	require.NoError(t, err)
 	p.spec.Resources, p.volumes, p.initContainers = resources{}, list{}, list{}
 	p.spec.Volumes, p.spec.InitContainers = append([]volume(nil), p.spec.Volumes...), append([]*container(nil), p.spec.InitContainers...)
+	for _, m := range []*map[string]string{&p.metadata.Annotations, &p.metadata.Labels} {
+		if len(*m) == 0 {
+			*m = nil
+		}
+	}
+	p.metadata.Owners = append([]owner(nil), p.metadata.Owners...)
+	p.spec.Containers = append([]*container(nil), p.spec.Containers...)
 	for n := range p.spec.Volumes {
 		p.spec.Volumes[n].Source = ""
 	}
-	for _, c := range slices.Concat(p.spec.InitContainers, p.spec.Containers) {
+	all := slices.Concat(p.spec.InitContainers, p.spec.Containers)
+	if p.agent != nil {
+		all = append(all, p.agent)
+	}
+	for _, c := range all {
 		c.Resources, c.mounts, c.env = resources{}, list{}, list{}
 		for _, list := range []*[]string{&c.Command, &c.Args, &c.EnvPrefixes, &c.DevicePaths} {
 			*list = append([]string(nil), *list...)
@@ -68,6 +81,11 @@ func essence(t *testing.T, raw []byte) *Pod {
 		c.Env, c.VolumeMounts = append([]envVar(nil), c.Env...), append([]mount(nil), c.VolumeMounts...)
 		if c.ReadinessProbe != nil && c.ReadinessProbe.Exec != nil {
 			c.ReadinessProbe.Exec.Command = append([]string(nil), c.ReadinessProbe.Exec.Command...)
+		}
+		if c.ReadinessProbe != nil && c.ReadinessProbe.HTTPGet != nil {
+			if port, err := strconv.Atoi(cmp.Or(c.ReadinessProbe.HTTPGet.port, "0")); err == nil { // always written
+				c.ReadinessProbe.HTTPGet.port = strconv.Itoa(port)
+			}
 		}
 	}
 	return p

@@ -23,11 +23,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admission/v1"
-	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/inject"
@@ -36,11 +34,6 @@ import (
 
 // bound is how long a test waits for what takes milliseconds on an idle machine.
 const bound = 20 * time.Second
-
-func TestMain(m *testing.M) {
-	ctrllog.SetLogger(logr.Discard()) // of the certificate's watcher
-	os.Exit(m.Run())
-}
 
 // injectPod is what production injects with.
 func injectPod(pod *inject.Pod, namespace string) (*inject.Result, error) {
