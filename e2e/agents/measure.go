@@ -72,7 +72,7 @@ func (r *run) counters() ([]*counter, error) {
 	for _, agents := range r.agents {
 		for _, m := range agents {
 			counters = append(counters,
-				&counter{read: m.runningTime, to: &m.running},
+				&counter{read: m.RunningTime, to: &m.running},
 				&counter{read: m.containerTime, to: &m.container},
 				&counter{read: m.shim.timeWithChildren, to: &m.runtime})
 		}
@@ -119,7 +119,7 @@ func (m *measured) readMemory() (err error) {
 		{"status", "RssFile", &m.file},
 		{"smaps_rollup", "Pss", &m.proportional}, // of a page that many processes share, each has its part
 	} {
-		if *field.to, err = m.memory(field.file, field.name); err != nil {
+		if *field.to, err = m.Memory(field.file, field.name); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -88,7 +87,8 @@ func (r *run) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := setProbe(objects, r.options.probe); err != nil {
+	const line = "  probe: %s\n"
+	if err := install.ChangeConfig(objects, fmt.Sprintf(line, config.ProbeExec), fmt.Sprintf(line, r.options.probe)); err != nil {
 		return err
 	}
 	s, err := servers.New(r.cluster, programs, objects)
@@ -117,25 +117,6 @@ func (r *run) install(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// setProbe writes into the installation's configuration how the kubelet asks the agents.
-func setProbe(objects []*unstructured.Unstructured, probe config.ProbeKind) error {
-	object, err := install.Find(objects, "ConfigMap", "podshare-config")
-	if err != nil {
-		return err
-	}
-	content, err := install.ConfigFile(objects)
-	if err != nil {
-		return err
-	}
-	const line = "  probe: %s\n"
-	old := fmt.Sprintf(line, config.ProbeExec)
-	if !strings.Contains(string(content), old) {
-		return fmt.Errorf("the configuration of %s has no %q any more", installation, old)
-	}
-	changed := strings.Replace(string(content), old, fmt.Sprintf(line, probe), 1)
-	return unstructured.SetNestedField(object.Object, changed, "data", "config.yaml")
 }
 
 // newTemplate is of pods whose own program does nothing, and which are otherwise as a user's who takes care: without requests, or

@@ -15,13 +15,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/podshare/podshare/e2e/proc"
 	"github.com/podshare/podshare/pkg/api"
 )
 
 // process is one of the processes that this computer runs, of the node's among them.
-type process int
-
-func (p process) file(name string) string { return filepath.Join("/proc", strconv.Itoa(int(p)), name) }
+type process struct{ proc.Process }
 
 // allProcesses are those of this moment. Each may end at any time.
 func allProcesses() ([]process, error) {
@@ -32,7 +31,7 @@ func allProcesses() ([]process, error) {
 	var all []process
 	for _, entry := range entries {
 		if pid, err := strconv.Atoi(entry.Name()); err == nil {
-			all = append(all, process(pid))
+			all = append(all, process{proc.Process(pid)})
 		}
 	}
 	return all, nil
@@ -40,7 +39,7 @@ func allProcesses() ([]process, error) {
 
 // program is the name of the file that the process runs; "" when it has ended.
 func (p process) program() string {
-	file, err := os.Readlink(p.file("exe"))
+	file, err := os.Readlink(p.File("exe"))
 	if err != nil {
 		return ""
 	}
@@ -49,33 +48,16 @@ func (p process) program() string {
 
 // arguments are those that the process was started with, the program first; none when it has ended.
 func (p process) arguments() []string {
-	content, err := os.ReadFile(p.file("cmdline"))
+	content, err := os.ReadFile(p.File("cmdline"))
 	if err != nil {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
 }
 
-// runningTime is how long all threads of the process have run, in nanoseconds (proc(5), schedstat). None of the agent's threads ends.
-func (p process) runningTime() (time.Duration, error) {
-	files, err := filepath.Glob(p.file("task/*/schedstat"))
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, file := range files {
-		nanoseconds, err := readNumber(file)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(nanoseconds)
-	}
-	return sum, nil
-}
-
 // timeWithChildren adds the processes that it started and that have ended, and is in hundredths of a second (proc(5), stat).
 func (p process) timeWithChildren() (time.Duration, error) {
-	content, err := os.ReadFile(p.file("stat"))
+	content, err := os.ReadFile(p.File("stat"))
 	if err != nil {
 		return 0, err
 	}
@@ -83,55 +65,31 @@ func (p process) timeWithChildren() (time.Duration, error) {
 	text := string(content)
 	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:]) // from the third on
 	if len(fields) < 15 {
-		return 0, fmt.Errorf("%s has too few fields: %q", p.file("stat"), text)
+		return 0, fmt.Errorf("%s has too few fields: %q", p.File("stat"), text)
 	}
 	var sum time.Duration
 	for _, field := range fields[11:15] { // utime, stime, cutime, cstime
 		ticks, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", p.file("stat"), err)
+			return 0, fmt.Errorf("%s: %w", p.File("stat"), err)
 		}
 		sum += time.Duration(ticks) * tick
 	}
 	return sum, nil
 }
 
-// field is the first word after a name and a colon in a file of the process.
-func (p process) field(file, name string) (string, error) {
-	content, err := os.ReadFile(p.file(file))
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(content)) {
-		if value, found := strings.CutPrefix(line, name+":"); found && len(strings.Fields(value)) > 0 {
-			return strings.Fields(value)[0], nil
-		}
-	}
-	return "", fmt.Errorf("%s has no %s", p.file(file), name)
-}
-
-// memory is a field that the kernel gives in KiB, in MiB.
-func (p process) memory(file, name string) (float64, error) {
-	text, err := p.field(file, name)
-	if err != nil {
-		return 0, err
-	}
-	kibibytes, err := strconv.ParseInt(text, 10, 64)
-	return float64(kibibytes) / 1024, err
-}
-
 func (p process) parent() (process, error) {
-	text, err := p.field("status", "PPid")
+	text, err := p.Field("status", "PPid")
 	if err != nil {
-		return 0, err
+		return process{}, err
 	}
 	pid, err := strconv.Atoi(text)
-	return process(pid), err
+	return process{proc.Process(pid)}, err
 }
 
 // controlGroup is the process's control group where CPU time is accounted: below the place of that hierarchy.
 func (p process) controlGroup() (string, error) {
-	content, err := os.ReadFile(p.file("cgroup"))
+	content, err := os.ReadFile(p.File("cgroup"))
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +105,7 @@ func (p process) controlGroup() (string, error) {
 		}
 	}
 	if unified == "" {
-		return "", fmt.Errorf("%s has no hierarchy that accounts for CPU time", p.file("cgroup"))
+		return "", fmt.Errorf("%s has no hierarchy that accounts for CPU time", p.File("cgroup"))
 	}
 	return unified, nil
 }
@@ -209,21 +167,21 @@ func agentContainer(pod *corev1.Pod) (string, error) {
 
 // neighbour is the process that was started by that name on the node of a process: in its namespace of processes.
 func neighbour(p process, program string) (process, error) {
-	namespace, err := os.Readlink(p.file("ns/pid"))
+	namespace, err := os.Readlink(p.File("ns/pid"))
 	if err != nil {
-		return 0, err
+		return process{}, err
 	}
 	all, err := allProcesses()
 	if err != nil {
-		return 0, err
+		return process{}, err
 	}
 	for _, other := range all {
-		there, err := os.Readlink(other.file("ns/pid"))
+		there, err := os.Readlink(other.File("ns/pid"))
 		if arguments := other.arguments(); err == nil && there == namespace && len(arguments) > 0 && path.Base(arguments[0]) == program {
 			return other, nil
 		}
 	}
-	return 0, fmt.Errorf("the node has no process %s", program)
+	return process{}, fmt.Errorf("the node has no process %s", program)
 }
 
 // containerTime is the CPU time that all processes of the agent's container have taken, also those that have ended.
@@ -237,7 +195,7 @@ func (a *agent) containerTime() (time.Duration, error) {
 		fields := strings.Fields(line) // device, place, kind, options
 		switch {
 		case fields[2] == "cgroup" && slices.Contains(strings.Split(fields[3], ","), "cpuacct"):
-			nanoseconds, err := readNumber(filepath.Join(fields[1], a.group, "cpuacct.usage"))
+			nanoseconds, err := proc.ReadNumber(filepath.Join(fields[1], a.group, "cpuacct.usage"))
 			return time.Duration(nanoseconds), err
 		case fields[2] == "cgroup2":
 			unified = fields[1]
@@ -254,18 +212,4 @@ func (a *agent) containerTime() (time.Duration, error) {
 	usage, _, _ = strings.Cut(usage, "\n")
 	microseconds, err := strconv.ParseInt(usage, 10, 64)
 	return time.Duration(microseconds) * time.Microsecond, err
-}
-
-// readNumber reads the first number of a file.
-func readNumber(file string) (int64, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	first, _, _ := strings.Cut(strings.TrimSpace(string(content)), " ")
-	number, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", file, err)
-	}
-	return number, nil
 }

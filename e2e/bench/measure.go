@@ -54,7 +54,7 @@ func (b *bench) takeTurns(ctx context.Context) error {
 }
 
 func (w *webhook) measure(ctx context.Context, review []byte, requests, concurrency int) (result, error) {
-	before, err := w.cpu()
+	before, err := w.stat().RunningTime()
 	if err != nil {
 		return result{}, err
 	}
@@ -62,7 +62,7 @@ func (w *webhook) measure(ctx context.Context, review []byte, requests, concurre
 	if err != nil {
 		return result{}, err
 	}
-	after, err := w.cpu()
+	after, err := w.stat().RunningTime()
 	return result{(after - before) / time.Duration(len(latencies)), quantile(latencies, 0.5)}, err
 }
 

@@ -15,12 +15,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/podshare/podshare/e2e/cluster"
+	"github.com/podshare/podshare/e2e/proc"
 	"github.com/podshare/podshare/e2e/retry"
 )
 
@@ -159,35 +158,8 @@ func (w *webhook) ask(ctx context.Context, review []byte) error {
 	return err
 }
 
-// cpu is the time that all threads of the process have run (proc(5), schedstat: nanoseconds, where stat has hundredths of a second).
-func (w *webhook) cpu() (time.Duration, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", w.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		first, _, _ := strings.Cut(string(content), " ")
-		nanoseconds, err := strconv.ParseInt(first, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", file, err)
-		}
-		sum += time.Duration(nanoseconds)
-	}
-	return sum, nil
-}
+// stat is what the kernel says of the process.
+func (w *webhook) stat() proc.Process { return proc.Process(w.process.Process.Pid) }
 
-// resident is the memory that the process has, in MiB (proc(5), statm).
-func (w *webhook) resident() (float64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(content))
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return float64(pages) * float64(os.Getpagesize()) / (1 << 20), err
-}
+// resident is the memory that the process has, in MiB.
+func (w *webhook) resident() (float64, error) { return w.stat().Memory("status", "VmRSS") }

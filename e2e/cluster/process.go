@@ -83,6 +83,9 @@ func (p *Process) exited() bool {
 // Log returns the path of the file that gets the process's output.
 func (p *Process) Log() string { return p.log }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.pid }
+
 // Signal sends the process a signal. SIGKILL ends it without its doing, SIGSTOP makes it hang until SIGCONT.
 func (p *Process) Signal(signal syscall.Signal) error {
 	if !p.running() {

@@ -97,9 +97,12 @@ func Arguments(objects []*unstructured.Unstructured, deployment string) ([]strin
 	return arguments, err
 }
 
+// configName is that of the ConfigMap, to which a hash is added.
+const configName = "podshare-config"
+
 // ConfigFile returns the configuration file that the ConfigMap of the installation holds.
 func ConfigFile(objects []*unstructured.Unstructured) ([]byte, error) {
-	object, err := Find(objects, "ConfigMap", "podshare-config")
+	object, err := Find(objects, "ConfigMap", configName)
 	if err != nil {
 		return nil, err
 	}
@@ -108,4 +111,21 @@ func ConfigFile(objects []*unstructured.Unstructured) ([]byte, error) {
 		err = fmt.Errorf("the ConfigMap %s has no config.yaml", object.GetName())
 	}
 	return []byte(content), err
+}
+
+// ChangeConfig puts a text in the place of another in the configuration file of the installation.
+func ChangeConfig(objects []*unstructured.Unstructured, old, by string) error {
+	object, err := Find(objects, "ConfigMap", configName)
+	if err != nil {
+		return err
+	}
+	content, err := ConfigFile(objects)
+	if err != nil {
+		return err
+	}
+	changed, err := replace("the ConfigMap "+object.GetName(), string(content), old, by)
+	if err != nil {
+		return err
+	}
+	return unstructured.SetNestedField(object.Object, changed, "data", "config.yaml")
 }

@@ -82,10 +82,17 @@ func (o Overlay) config(file string) (string, error) {
 		changes["# storageClass: nfs\n"] = "storageClass: " + o.StorageClass + "\n"
 	}
 	for old, by := range changes {
-		if !strings.Contains(config, old) {
-			return "", fmt.Errorf("%s has no %q any more", file, old)
+		if config, err = replace(file, config, old, by); err != nil {
+			return "", err
 		}
-		config = strings.Replace(config, old, by, 1)
 	}
 	return config, nil
+}
+
+// replace puts a text in the place of another, which a file has to have.
+func replace(file, content, old, by string) (string, error) {
+	if !strings.Contains(content, old) {
+		return "", fmt.Errorf("%s has no %q any more", file, old)
+	}
+	return strings.Replace(content, old, by, 1), nil
 }

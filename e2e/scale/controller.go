@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/podshare/podshare/e2e/proc"
 	"github.com/podshare/podshare/e2e/retry"
 	"github.com/podshare/podshare/e2e/servers"
 )
@@ -35,13 +31,7 @@ const (
 // PUT every 2 seconds) would look like a share's; and a leader that was killed has its lease for 10 seconds more, which is what the
 // drills measure. Everything else is as it is installed.
 func (s *scale) startController(ctx context.Context) error {
-	if err := s.podshare.StartController(ctx, "", "--leader-elect=false"); err != nil {
-		return err
-	}
-	return retry.Within(ctx, startLimit, tick, func(context.Context) (err error) {
-		s.controller, err = findChild("podshare-controller")
-		return err
-	})
+	return s.podshare.StartController(ctx, "", "--leader-elect=false")
 }
 
 // measureRestart kills the controller, and starts another one on top of all shares.
@@ -140,7 +130,7 @@ func (s *scale) sampleMemory(ctx context.Context) (resident, peak float64, err e
 			return 0, 0, ctx.Err()
 		case <-ticker.C:
 		}
-		if resident, peak, err = residentMemory(s.controller); err != nil {
+		if resident, peak, err = s.residentMemory(); err != nil {
 			return 0, 0, err
 		}
 		samples = append(samples, resident)
@@ -154,7 +144,7 @@ func (s *scale) awaitRest(ctx context.Context) error {
 		var level float64
 		var since time.Time
 		return retry.Within(ctx, restLimit, tick, func(context.Context) error {
-			resident, _, err := residentMemory(s.controller)
+			resident, _, err := s.residentMemory()
 			if err != nil {
 				return err
 			}
@@ -169,44 +159,10 @@ func (s *scale) awaitRest(ctx context.Context) error {
 	})
 }
 
-// findChild returns the pid of this process's child that runs a program. The lists of the kernel may lack one while another ends
-// (proc(5), children): then it is worth another try.
-func findChild(program string) (pid string, err error) {
-	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil {
-		return "", err
-	}
-	for _, list := range lists {
-		children, err := os.ReadFile(list)
-		if err != nil {
-			continue // a thread that has ended
-		}
-		for _, pid := range strings.Fields(string(children)) {
-			command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
-			if name, _, _ := strings.Cut(string(command), "\x00"); err == nil && filepath.Base(name) == program {
-				return pid, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("no %s runs", program)
-}
-
-// residentMemory is what a process has, and the most that it had, in MiB (proc(5), status).
-func residentMemory(pid string) (resident, peak float64, err error) {
-	status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
-	if err != nil {
-		return 0, 0, fmt.Errorf("the controller has ended: %w", err)
-	}
-	resident, residentErr := kibibytes(string(status), "VmRSS:")
-	peak, peakErr := kibibytes(string(status), "VmHWM:")
-	return resident / 1024, peak / 1024, errors.Join(residentErr, peakErr)
-}
-
-func kibibytes(status, field string) (float64, error) {
-	words := strings.Fields(status)
-	i := slices.Index(words, field)
-	if i < 0 {
-		return 0, fmt.Errorf("the controller's status has no %s", field)
-	}
-	return strconv.ParseFloat(words[i+1], 64)
+// residentMemory is what the controller has, and the most that it had, in MiB.
+func (s *scale) residentMemory() (resident, peak float64, err error) {
+	process := proc.Process(s.podshare.Controller.PID())
+	resident, residentErr := process.Memory("status", "VmRSS")
+	peak, peakErr := process.Memory("status", "VmHWM")
+	return resident, peak, errors.Join(residentErr, peakErr)
 }

@@ -14,11 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -87,9 +85,7 @@ type scale struct {
 	cluster  *cluster.Cluster
 	podshare *servers.Servers
 	api      kubernetes.Interface
-	// controller is the pid of podshare's controller.
-	controller string
-	figures    figures
+	figures  figures
 }
 
 // run measures, and prints the table.
@@ -134,7 +130,8 @@ func (s *scale) start(ctx context.Context) (err error) {
 		return err
 	}
 	if s.limited {
-		if err := limitShares(objects); err != nil {
+		const section = "\nlimits:\n"
+		if err := install.ChangeConfig(objects, section, fmt.Sprintf("%s  sharesPerNamespace: %d\n", section, sharesPerNamespace)); err != nil {
 			return err
 		}
 	}
@@ -148,22 +145,4 @@ func (s *scale) start(ctx context.Context) (err error) {
 		return err
 	}
 	return retry.Within(ctx, startLimit, tick, s.isWhole)
-}
-
-// limitShares makes the platform's configuration limit the shares of a namespace.
-func limitShares(objects []*unstructured.Unstructured) error {
-	object, err := install.Find(objects, "ConfigMap", "podshare-config")
-	if err != nil {
-		return err
-	}
-	config, err := install.ConfigFile(objects)
-	if err != nil {
-		return err
-	}
-	const section = "\nlimits:\n"
-	if !strings.Contains(string(config), section) {
-		return errors.New("manifests/base/config.yaml has no limits any more")
-	}
-	limited := strings.Replace(string(config), section, fmt.Sprintf("%s  sharesPerNamespace: %d\n", section, sharesPerNamespace), 1)
-	return unstructured.SetNestedField(object.Object, limited, "data", "config.yaml")
 }
