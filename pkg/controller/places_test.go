@@ -18,10 +18,14 @@ func TestPlacesAreTakenOnce(t *testing.T) {
 		in := func(namespace, name string) types.NamespacedName {
 			return types.NamespacedName{Namespace: namespace, Name: name}
 		}
-		take := func(claim types.NamespacedName, shown ...string) bool {
-			_, ok, err := p.take(claim, func() ([]string, error) { return shown, nil }, 2)
+		showing := func(names ...string) func() ([]string, error) {
+			return func() ([]string, error) { return names, nil }
+		}
+		takes := func(claim types.NamespacedName, cached, live []string) bool {
+			_, ok, err := p.take(claim, showing(cached...), showing(live...), 2)
 			return ok && err == nil
 		}
+		take := func(claim types.NamespacedName, shown ...string) bool { return takes(claim, shown, shown) }
 		assert.True(t, take(in("shop", "a")))
 		assert.True(t, take(in("shop", "a")), "one that is tried again takes no second place")
 		assert.True(t, take(in("shop", "b")))
@@ -33,6 +37,9 @@ func TestPlacesAreTakenOnce(t *testing.T) {
 		assert.True(t, take(in("shop", "d"), "a"), "c was deleted")
 		time.Sleep(claimShown + time.Second)
 		assert.True(t, take(in("shop", "e"), "a"), "d was deleted before the cache showed it")
+		assert.False(t, takes(in("shop", "f"), []string{"a"}, []string{"a", "e"}))
+		assert.False(t, take(in("shop", "f"), "a"), "the API server showed e, and the cache does not yet")
+		assert.True(t, takes(in("shop", "f"), []string{"a", "e"}, []string{"e"}), "the cache still shows a, which is gone")
 	})
 }
 
@@ -43,7 +50,8 @@ func TestOfManyAtOnceOnlyTheLimitGetsAPlace(t *testing.T) {
 	for n := range 100 {
 		group.Go(func() {
 			claim := types.NamespacedName{Namespace: "shop", Name: fmt.Sprint(n)}
-			if _, ok, _ := p.take(claim, func() ([]string, error) { return []string{"shown"}, nil }, 20); ok {
+			shown := func() ([]string, error) { return []string{"shown"}, nil }
+			if _, ok, _ := p.take(claim, shown, shown, 20); ok {
 				got.Add(1)
 			}
 		})

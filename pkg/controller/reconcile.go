@@ -183,10 +183,7 @@ func (r *reconciler) act(ctx context.Context, o observation, d decision) (reconc
 func (r *reconciler) create(ctx context.Context, claim *corev1.PersistentVolumeClaim) (full string, err error) {
 	if limit := r.config.Limits.SharesPerNamespace; limit > 0 {
 		key := client.ObjectKeyFromObject(claim)
-		n, ok, err := r.takePlace(ctx, r.client, key, limit)
-		if err == nil && !ok { // the cache may still show some that are gone
-			n, ok, err = r.takePlace(ctx, r.live, key, limit)
-		}
+		n, ok, err := r.places.take(key, claimsIn(ctx, r.client, key.Namespace), claimsIn(ctx, r.live, key.Namespace), limit)
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("counting the claims of namespace %s: %w", claim.Namespace, err)
@@ -202,12 +199,12 @@ func (r *reconciler) create(ctx context.Context, claim *corev1.PersistentVolumeC
 	return "", r.client.Create(ctx, claim)
 }
 
-// takePlace takes a place for a claim, beside those that a reader shows in its namespace.
-func (r *reconciler) takePlace(ctx context.Context, reader client.Reader, claim types.NamespacedName, limit int) (count int, ok bool, err error) {
-	return r.places.take(claim, func() ([]string, error) {
+// claimsIn reads the names of podshare's claims in a namespace.
+func claimsIn(ctx context.Context, reader client.Reader, namespace string) func() ([]string, error) {
+	return func() ([]string, error) {
 		var claims corev1.PersistentVolumeClaimList
 		ours := client.MatchingLabels{api.ManagedByLabel: api.ManagedBy}
-		if err := reader.List(ctx, &claims, client.InNamespace(claim.Namespace), ours); err != nil {
+		if err := reader.List(ctx, &claims, client.InNamespace(namespace), ours); err != nil {
 			return nil, err
 		}
 		names := make([]string, len(claims.Items))
@@ -215,7 +212,7 @@ func (r *reconciler) takePlace(ctx context.Context, reader client.Reader, claim 
 			names[i] = claims.Items[i].Name
 		}
 		return names, nil
-	}, limit)
+	}
 }
 
 // notCreated tells why, except where somebody was faster or where there is nobody left to tell.
