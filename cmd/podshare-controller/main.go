@@ -53,8 +53,8 @@ replica that loses the lease, as in an outage of the API server, changes nothing
 Plain HTTP at --metrics-address, for the kubelet and for Prometheus:
   /healthz   200 while the process runs
   /readyz    200 when the pods and claims that there are have been read, on the leader and on the others
-  /metrics   podshare_claims, podshare_claim_info, podshare_pods and podshare_shares_unused, the same on every replica;
-             podshare_reconcile_errors_total, on the leader`,
+  /metrics   podshare_claims, podshare_claim_*, podshare_pods and podshare_shares_unused, the same on every replica;
+             podshare_pods_waiting and podshare_reconcile_errors_total, on the leader`,
 		Example: `  # As in manifests/base/controller.yaml:
   podshare-controller --config /etc/podshare/config.yaml
 

@@ -73,11 +73,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := errors.Join(mgr.Add(caches), addHealth(mgr, caches)); err != nil {
 		return err
 	}
-	failures := newErrorCounter()
-	if err := errors.Join(addInformers(ctx, mgr, o), addController(mgr, o, failures)); err != nil {
+	failures, waiting := newErrorCounter(), newWaitingPods()
+	if err := errors.Join(addInformers(ctx, mgr, o), addController(mgr, o, failures, waiting)); err != nil {
 		return err
 	}
-	for _, collector := range []prometheus.Collector{failures, &inventory{mgr.GetCache(), o.Config, caches}} {
+	for _, collector := range []prometheus.Collector{failures, waiting, &inventory{mgr.GetCache(), o.Config, caches}} {
 		if err := o.Metrics.Register(collector); err != nil {
 			return fmt.Errorf("registering the metrics: %w", err)
 		}
@@ -115,9 +115,10 @@ func addInformers(ctx context.Context, mgr manager.Manager, o Options) error {
 }
 
 // addController adds what reconciles shares: a new controller each time that this replica gets the lease, which looks at all of them.
-func addController(mgr manager.Manager, o Options, failures *prometheus.CounterVec) error {
+func addController(mgr manager.Manager, o Options, failures *prometheus.CounterVec, waiting *waitingPods) error {
 	work := manager.RunnableFunc(func(ctx context.Context) error {
-		c, err := newController(ctx, mgr, o, failures)
+		defer waiting.forgetAll()
+		c, err := newController(ctx, mgr, o, failures, waiting)
 		if err != nil {
 			return err
 		}
@@ -134,7 +135,8 @@ func addController(mgr manager.Manager, o Options, failures *prometheus.CounterV
 }
 
 // newController makes a controller that works until ctx ends.
-func newController(ctx context.Context, mgr manager.Manager, o Options, failures *prometheus.CounterVec) (controller.Controller, error) {
+func newController(ctx context.Context, mgr manager.Manager, o Options, failures *prometheus.CounterVec, waiting *waitingPods,
+) (controller.Controller, error) {
 	c, err := controller.NewUnmanaged("share", controller.Options{
 		Reconciler: &reconciler{
 			config:   o.Config,
@@ -143,6 +145,7 @@ func newController(ctx context.Context, mgr manager.Manager, o Options, failures
 			recorder: newRecorder(mgr.GetEventRecorder(Name)),
 			known:    newKnownClaims(),
 			errors:   failures,
+			waiting:  waiting,
 		},
 		MaxConcurrentReconciles: workers,
 		ReconciliationTimeout:   reconcileTimeout,

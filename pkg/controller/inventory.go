@@ -25,12 +25,19 @@ type inventory struct {
 
 const anyReplica = " Every replica reports the same: take the maximum over replicas, not the sum."
 
+// claimLabels name a claim as the kubelet's metrics do.
+var claimLabels = []string{"namespace", "persistentvolumeclaim", "share"}
+
 var (
 	claimsMetric = prometheus.NewDesc("podshare_claims",
 		"Claims of shares, by phase."+anyReplica, []string{"phase"}, nil)
 	claimInfoMetric = prometheus.NewDesc("podshare_claim_info",
-		"1 for each claim of a share; joins the kubelet's volume statistics to shares."+anyReplica,
-		[]string{"namespace", "persistentvolumeclaim", "share"}, nil)
+		"1 for each claim of a share; joins the kubelet's volume statistics to shares."+anyReplica, append(claimLabels, "storageclass"), nil)
+	claimPhaseMetric = prometheus.NewDesc("podshare_claim_status_phase",
+		"1 for each claim of a share, with the phase that it is in."+anyReplica, append(claimLabels, "phase"), nil)
+	claimCapacityMetric = prometheus.NewDesc("podshare_claim_capacity_bytes",
+		"What a claim of a share says that its volume holds; storage that enforces no size has more or less than that."+anyReplica,
+		claimLabels, nil)
 	podsMetric = prometheus.NewDesc("podshare_pods",
 		"Pods that name a share and have not ended, by role."+anyReplica, []string{"namespace", "share", "role"}, nil)
 	unusedMetric = prometheus.NewDesc("podshare_shares_unused",
@@ -40,7 +47,9 @@ var (
 
 // Describe implements prometheus.Collector.
 func (i *inventory) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{claimsMetric, claimInfoMetric, podsMetric, unusedMetric} {
+	for _, description := range []*prometheus.Desc{
+		claimsMetric, claimInfoMetric, claimPhaseMetric, claimCapacityMetric, podsMetric, unusedMetric,
+	} {
 		descriptions <- description
 	}
 }
@@ -106,7 +115,11 @@ func (i *inventory) collectClaims(ctx context.Context, metrics chan<- prometheus
 			continue
 		}
 		phases[claim.Status.Phase]++
-		gauge(metrics, claimInfoMetric, 1, claim.Namespace, claim.Name, name)
+		gauge(metrics, claimInfoMetric, 1, claim.Namespace, claim.Name, name, className(claim))
+		gauge(metrics, claimPhaseMetric, 1, claim.Namespace, claim.Name, name, string(claim.Status.Phase))
+		if capacity, ok := claim.Status.Capacity[corev1.ResourceStorage]; ok {
+			gauge(metrics, claimCapacityMetric, capacity.Value(), claim.Namespace, claim.Name, name)
+		}
 		if used[types.NamespacedName{Namespace: claim.Namespace, Name: name}] == nil {
 			unused++
 		}
@@ -118,6 +131,6 @@ func (i *inventory) collectClaims(ctx context.Context, metrics chan<- prometheus
 	return nil
 }
 
-func gauge(metrics chan<- prometheus.Metric, description *prometheus.Desc, value int, labels ...string) {
+func gauge[T int | int64](metrics chan<- prometheus.Metric, description *prometheus.Desc, value T, labels ...string) {
 	metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, float64(value), labels...)
 }

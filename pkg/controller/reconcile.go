@@ -29,6 +29,7 @@ type reconciler struct {
 	known    knownClaims
 	places   places
 	errors   *prometheus.CounterVec
+	waiting  *waitingPods
 }
 
 // Reconcile implements reconcile.Reconciler. An error is tried again, later each time.
@@ -51,6 +52,7 @@ func (r *reconciler) reconcile(ctx context.Context, key types.NamespacedName) (r
 	}
 	users := usersAmong(pods, r.config)
 	if len(users) == 0 {
+		r.waiting.forget(key)
 		return reconcile.Result{}, r.rest(ctx, key)
 	}
 	o, err := r.observe(ctx, key, users)
@@ -150,16 +152,23 @@ func (r *reconciler) findClass(ctx context.Context, name string) (*storagev1.Sto
 func (r *reconciler) act(ctx context.Context, o observation, d decision) (reconcile.Result, error) {
 	claim := o.claim
 	switch {
+	case !d.usable:
+		r.waiting.note(o.share, d.notices[0].reason, len(o.users))
+	case claim != nil:
+		r.waiting.forget(o.share)
+	}
+	switch {
 	case d.create != nil:
 		full, err := r.create(ctx, d.create)
 		if full != "" {
-			r.recorder.tell(tooManyShares(o, full), o.share, nil)
+			r.tellWaiting(o, tooManyShares(o, full))
 			return reconcile.Result{RequeueAfter: recheck}, nil
 		}
 		if err != nil {
 			return r.notCreated(ctx, o, d.create, err)
 		}
 		claim = d.create
+		r.waiting.forget(o.share)
 		logr.FromContextOrDiscard(ctx).Info("created claim", "claim", claim.Name,
 			"size", claim.Spec.Resources.Requests.Storage().String(), "storageClass", className(claim))
 	case d.grow != nil:
@@ -222,11 +231,18 @@ func (r *reconciler) notCreated(ctx context.Context, o observation, claim *corev
 	case apierrors.IsAlreadyExists(err):
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
 	case isNamespaceEnding(err):
+		r.waiting.forget(o.share)
 		logr.FromContextOrDiscard(ctx).Info("no claim: the namespace is being deleted", "claim", claim.Name)
 		return reconcile.Result{}, nil
 	}
-	r.recorder.tell(createFailure(o, claim.Name, err), o.share, nil)
+	r.tellWaiting(o, createFailure(o, claim.Name, err))
 	return reconcile.Result{}, fmt.Errorf("creating claim %s: %w", claim.Name, err)
+}
+
+// tellWaiting tells the pods of a share why they wait for its claim.
+func (r *reconciler) tellWaiting(o observation, n notice) {
+	r.waiting.note(o.share, n.reason, len(o.users))
+	r.recorder.tell(n, o.share, nil)
 }
 
 // grow raises the claim's request, unless the claim has changed meanwhile.
