@@ -53,9 +53,10 @@ fuzz: ## Run each fuzz target for FUZZTIME
 	  done; \
 	done
 
-golden: ## Write the golden pods and docs/mistakes.md anew; then read the diff
+golden: ## Write the golden pods, docs/mistakes.md and the operator's rules anew; then read the diff
 	go test ./pkg/inject -run TestGoldenPods -update
 	go test ./pkg/webhook -run TestWhatEachMistakeGets -update
+	go test ./manifests/monitoring -run TestTheOperatorGetsTheSameRules -update
 
 lint: ## Check the code, the import directions among it
 	$(GOLANGCI) run

@@ -38,3 +38,8 @@ func (m Metrics) Sum(name string, labels ...string) (float64, error) {
 	}
 	return sum, nil
 }
+
+// MetricsAddresses are where the webhook and the controller tell their metrics.
+func (s *Servers) MetricsAddresses() (webhook, controller string) {
+	return fmt.Sprintf("127.0.0.1:%d", s.webhookMetrics), fmt.Sprintf("127.0.0.1:%d", s.controllerMetrics)
+}
