@@ -39,9 +39,9 @@ func TestEachAlertFires(t *testing.T) {
 		alert, summary string
 		cause          func(*testing.T)
 	}{
-		{"PodshareClaimPending", "The claim of the share default/pending is pending, and 1 pods wait for it", claimOfNoClass},
+		{"PodshareClaimPending", "The claim of the share default/pending is pending, and pods wait for it: 1", claimOfNoClass},
 		{"PodshareClaimLost", "The claim of the share default/lost has lost its volume", volumeDeleted},
-		{"PodsharePodsWaiting", "1 pods wait for the share default/taken: ClaimNotReadWriteMany", claimOfSomebodyElse},
+		{"PodsharePodsWaiting", "Pods wait for the share default/taken: 1, ClaimNotReadWriteMany", claimOfSomebodyElse},
 		{"PodshareShareUnused", "No pod has used the share default/unused for a week", claimWithoutPods},
 		{"PodshareReconcileErrors", "podshare-controller fails again and again: Forbidden", quotaOfNoClaims},
 		{"PodshareWebhookErrors", "100% of the requests about workloads end in malformed", nonsense},
@@ -60,6 +60,7 @@ func TestEachAlertFires(t *testing.T) {
 			}, limit, tick)
 		}))
 	}
+	t.Run("and each query works", eachQueryWorks)
 }
 
 // firing are the summaries of an alert that fires.

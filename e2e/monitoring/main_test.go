@@ -1,5 +1,6 @@
 // Package monitoring_test runs a real Prometheus beside a control plane with podshare's webhook and controller, with podshare's rules, and
-// makes the alerts fire. What needs a node is not here: kubelets' and agents' figures, which manifests/monitoring/rules.test.yaml plays.
+// makes the alerts fire. What needs a node is not here, the figures of kubelets and of agents;
+// manifests/monitoring/rules.test.yaml plays them.
 package monitoring_test
 
 import (
