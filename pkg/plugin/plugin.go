@@ -51,6 +51,11 @@ func (o *options) namespace() (string, error) {
 	return namespace, err
 }
 
+// tell says something to the person, beside the command's output.
+func (o *options) tell(format string, arguments ...any) {
+	_, _ = fmt.Fprintf(o.ErrOut, format+"\n", arguments...) // there is nobody else to tell
+}
+
 // noArguments refuses words that are no flag.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
