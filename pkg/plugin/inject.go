@@ -181,7 +181,10 @@ func printDiffs(out io.Writer, files []manifest.File, results []string) error {
 		for _, document := range file.Documents {
 			before.WriteString(document.Text)
 		}
-		diff := udiff.Unified(file.Name, file.Name+" (injected)", before.String(), results[n])
+		diff, err := unified(file.Name, before.String(), results[n])
+		if err != nil {
+			return err
+		}
 		for line := range strings.Lines(diff) {
 			if _, err := io.WriteString(out, paintDiff(out, line)); err != nil {
 				return err
@@ -189,4 +192,22 @@ func printDiffs(out io.Writer, files []manifest.File, results []string) error {
 		}
 	}
 	return nil
+}
+
+// unified compares a file with what becomes of it. Equal texts give nothing.
+func unified(name, before, after string) (string, error) {
+	diff, err := udiff.ToUnifiedDiff(name, name+" (injected)", before, udiff.Lines(before, after), udiff.DefaultContextLines)
+	moved := 0
+	for _, hunk := range diff.Hunks { // go-udiff v0.4.1 counts the lines of the second text wrongly behind the first hunk
+		hunk.ToLine = hunk.FromLine + moved
+		for _, line := range hunk.Lines {
+			switch line.Kind {
+			case udiff.Insert:
+				moved++
+			case udiff.Delete:
+				moved--
+			}
+		}
+	}
+	return diff.String(), err
 }

@@ -293,3 +293,15 @@ func TestInjectIsCalledWrongly(t *testing.T) {
 		assert.EqualError(t, err, test.want)
 	}
 }
+
+func TestADifferenceInSeveralPlacesSaysWhereEachIs(t *testing.T) {
+	out, _, err := run(t, "", "inject", "-f", "../../manifests/samples/price-service.yaml", "--diff")
+	require.NoError(t, err)
+	var places []string
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "@@") {
+			places = append(places, strings.TrimSpace(line))
+		}
+	}
+	assert.Equal(t, []string{"@@ -11,8 +11,10 @@", "@@ -26,7 +28,9 @@", "@@ -47,7 +51,53 @@"}, places, "as diff -u says it")
+}
