@@ -89,6 +89,7 @@ vulnerabilities: ## Look for known vulnerabilities in what is called
 build: $(programs:%=bin/$(GOOS)_$(GOARCH)/%) bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare-webhook, -controller, -agent, and bin/kubectl-podshare
 	@for program in $(programs); do ln -sf $(GOOS)_$(GOARCH)/$$program bin/$$program; done
 	@ln -sf linux_$(GOARCH)/podshare-agent bin/podshare-agent
+	@ln -sf ../cmd/kubectl-podshare/kubectl_complete-podshare bin/kubectl_complete-podshare
 
 # bin/<os>_<arch>/<program>; Go knows better than make what is up to date.
 bin/%: always

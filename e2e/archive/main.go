@@ -22,8 +22,12 @@ import (
 // downloads is where a release's files are.
 const downloads = "https://github.com/podshare/podshare/releases/download"
 
-// packed is what each archive has besides the program: its licence asks for that.
-const packed = "LICENSE"
+const (
+	// licence is in each archive: it asks for that.
+	licence = "LICENSE"
+	// completion is beside the program where there are scripts.
+	completion = "cmd/kubectl-podshare/kubectl_complete-podshare"
+)
 
 func main() {
 	version := flag.String("version", "", `the release, such as "v0.1.0"`)
@@ -51,15 +55,15 @@ func release(version string, platforms []string, from, to string) error {
 			return fmt.Errorf(`platform %q must be <os>_<arch>, such as "linux_amd64"`, name)
 		}
 		p := platform{Selector: selector{map[string]string{"os": system, "arch": architecture}}, Bin: "kubectl-podshare"}
-		pack, extension := packTar, ".tar.gz"
+		pack, extension, files := packTar, ".tar.gz", []string{licence, completion}
 		if system == "windows" { // whose users have no tar
-			pack, extension, p.Bin = packZip, ".zip", p.Bin+".exe"
+			pack, extension, files, p.Bin = packZip, ".zip", files[:1], p.Bin+".exe"
 		}
 		archive := "kubectl-podshare_" + name + extension
 		if err := writeFile(filepath.Join(to, archive), func(out io.Writer) error {
 			digest := sha256.New()
 			defer func() { p.SHA256 = fmt.Sprintf("%x", digest.Sum(nil)) }()
-			return pack(io.MultiWriter(out, digest), filepath.Join(from, name, p.Bin), packed)
+			return pack(io.MultiWriter(out, digest), append(files, filepath.Join(from, name, p.Bin))...)
 		}); err != nil {
 			return err
 		}
@@ -137,7 +141,7 @@ func packZip(out io.Writer, files ...string) error {
 
 // modeOf is a file's mode in an archive: all may run the program.
 func modeOf(file string) int64 {
-	if filepath.Base(file) == packed {
+	if filepath.Base(file) == licence {
 		return 0o644
 	}
 	return 0o755

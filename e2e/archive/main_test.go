@@ -21,12 +21,14 @@ func TestAReleaseHasAnArchiveForEachPlatformAndAManifestThatNamesThem(t *testing
 	dir := programs(t)
 	require.NoError(t, release("v1.2.3", []string{"linux_amd64", "windows_amd64"}, "bin", "dist"))
 
-	assert.Equal(t, map[string]string{"kubectl-podshare": "linux -rwxr-xr-x", "LICENSE": "licence -rw-r--r--"}, readTar(t, "dist/kubectl-podshare_linux_amd64.tar.gz"))
+	assert.Equal(t, map[string]string{
+		"kubectl-podshare": "linux -rwxr-xr-x", "kubectl_complete-podshare": "completion -rwxr-xr-x", "LICENSE": "licence -rw-r--r--",
+	}, readTar(t, "dist/kubectl-podshare_linux_amd64.tar.gz"))
 	archive, err := zip.OpenReader("dist/kubectl-podshare_windows_amd64.zip")
 	require.NoError(t, err)
 	defer func() { _ = archive.Close() }()
 	require.Len(t, archive.File, 2)
-	assert.Equal(t, "kubectl-podshare.exe", archive.File[0].Name)
+	assert.Equal(t, "kubectl-podshare.exe", archive.File[1].Name)
 
 	text, err := os.ReadFile("dist/podshare.yaml")
 	require.NoError(t, err)
@@ -62,7 +64,7 @@ func programs(t *testing.T) string {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, content := range map[string]string{
-		"LICENSE": "licence", "bin/linux_amd64/kubectl-podshare": "linux", "bin/windows_amd64/kubectl-podshare.exe": "windows",
+		"LICENSE": "licence", "cmd/kubectl-podshare/kubectl_complete-podshare": "completion", "bin/linux_amd64/kubectl-podshare": "linux", "bin/windows_amd64/kubectl-podshare.exe": "windows",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
