@@ -21,14 +21,12 @@ import (
 
 const system = "podshare-system"
 
-// renderOverlay returns the objects of an installation with the images to test.
-func renderOverlay() ([]*unstructured.Unstructured, error) {
-	return install.Overlay{Image: image, AgentImage: agentImage, StorageClass: storageClass}.Render(root)
-}
+// overlay is an installation with the images to test.
+var overlay = install.Overlay{Image: image, AgentImage: agentImage, StorageClass: storageClass}
 
-// installPodshare applies the installation and waits until an annotated pod is injected.
-func installPodshare(ctx context.Context) error {
-	objects, err := renderOverlay()
+// installPodshare applies an installation and waits until an annotated pod is injected.
+func installPodshare(ctx context.Context, o install.Overlay) error {
+	objects, err := o.Render(root)
 	if err != nil {
 		return err
 	}
@@ -76,7 +74,7 @@ func allAvailable(ctx context.Context) error {
 
 // uninstallPodshare does what docs/platform.md says, in its order, and waits until all is gone.
 func uninstallPodshare(ctx context.Context) error {
-	objects, err := renderOverlay()
+	objects, err := overlay.Render(root)
 	if err != nil {
 		return err
 	}
