@@ -81,8 +81,11 @@ func (t Typist) typeBlock(ctx context.Context, shell *session, block Block, out 
 		if fails := block.Info == "fails" && n == len(entries)-1; (status != 0) != fails {
 			return fmt.Errorf("%s: ended with status %d:\n%s", entry.command, status, printed)
 		}
-		if err != nil { // it is written as the page would show it
+		if err != nil {
 			entry.shown = printed
+			if printed != "" && !strings.HasSuffix(printed, "\n") {
+				entry.shown += "\n"
+			}
 		}
 		out.WriteString(entry.typed + entry.shown)
 	}
