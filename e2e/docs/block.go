@@ -15,8 +15,8 @@ type entry struct {
 }
 
 // entries are those of a console.
-func (b Block) entries() (all []entry) {
-	for line := range strings.Lines(b.Content) {
+func (b block) entries() (all []entry) {
+	for line := range strings.Lines(b.content) {
 		command, begins := strings.CutPrefix(line, "$ ")
 		more, goesOn := strings.CutPrefix(line, "> ")
 		switch last := len(all) - 1; {
@@ -35,31 +35,31 @@ func (b Block) entries() (all []entry) {
 }
 
 // file is the name of the file that the block is, "" where it is none.
-func (b Block) file() string {
-	if b.Language == "console" || b.Language == "sh" || strings.Contains(b.Info, " ") {
+func (b block) file() string {
+	if b.language == "console" || b.language == "sh" || strings.Contains(b.info, " ") {
 		return ""
 	}
-	return b.Info
+	return b.info
 }
 
-func (b Block) notRun() bool { return strings.HasPrefix(b.Info, "not run: ") }
+func (b block) notRun() bool { return strings.HasPrefix(b.info, "not run: ") }
 
-// Typed says whether the block has commands that a test types.
-func (b Block) Typed() bool { return b.Language == "console" && !b.notRun() }
+// typed says whether the block has commands that a test types.
+func (b block) typed() bool { return b.language == "console" && !b.notRun() }
 
-// Check says what is wrong with the block's info string, in the repository at root.
-func (b Block) Check(root string) error {
-	switch b.Language {
+// check says what is wrong with the block's info string, in the repository at root.
+func (b block) check(root string) error {
+	switch b.language {
 	case "":
-		return fmt.Errorf("a block says what it is: ```console, ```sh, ```yaml, ```text …; it begins with %q", firstLine(b.Content))
+		return fmt.Errorf("a block says what it is: ```console, ```sh, ```yaml, ```text …; it begins with %q", firstLine(b.content))
 	case "bash", "shell", "zsh", "shell-session":
-		return fmt.Errorf("commands are ```console with what they print, or ```sh; this is ```%s", b.Language)
+		return fmt.Errorf("commands are ```console with what they print, or ```sh; this is ```%s", b.language)
 	case "console":
-		if b.Info != "" && b.Info != "fails" && !b.notRun() {
-			return fmt.Errorf("```console %s: only \"fails\" or \"not run: REASON\" may follow", b.Info)
+		if b.info != "" && b.info != "fails" && !b.notRun() {
+			return fmt.Errorf("```console %s: only \"fails\" or \"not run: REASON\" may follow", b.info)
 		}
-		if !strings.HasPrefix(b.Content, "$ ") {
-			return fmt.Errorf("```console begins with a command behind \"$ \", and not with %q", firstLine(b.Content))
+		if !strings.HasPrefix(b.content, "$ ") {
+			return fmt.Errorf("```console begins with a command behind \"$ \", and not with %q", firstLine(b.content))
 		}
 	case "sh":
 		return b.checkCommands(root)
@@ -68,19 +68,19 @@ func (b Block) Check(root string) error {
 }
 
 // checkCommands says what is wrong with a block of commands: they have to be in what is said to run them.
-func (b Block) checkCommands(root string) error {
+func (b block) checkCommands(root string) error {
 	if b.notRun() {
 		return nil
 	}
-	runner, ok := strings.CutPrefix(b.Info, "run by ")
+	runner, ok := strings.CutPrefix(b.info, "run by ")
 	if !ok {
-		return fmt.Errorf("```sh %s: \"run by PATH\" or \"not run: REASON\" must follow", b.Info)
+		return fmt.Errorf("```sh %s: \"run by PATH\" or \"not run: REASON\" must follow", b.info)
 	}
 	script, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(runner)))
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(b.Content) {
+	for line := range strings.Lines(b.content) {
 		command, _, _ := strings.Cut(line, " #")
 		if command = strings.TrimSpace(command); !strings.Contains(string(script), command) {
 			return fmt.Errorf("%s does not run %q", runner, command)

@@ -54,10 +54,10 @@ func pages(t *testing.T) (all []*Page) {
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	for _, page := range pages(t) {
-		for _, link := range page.Links {
-			assert.NoError(t, page.Check(root, link))
+		for _, link := range page.links {
+			assert.NoError(t, page.check(root, link))
 		}
-		for _, html := range page.HTML {
+		for _, html := range page.html {
 			assert.False(t, strings.Contains(html, "src=") || strings.Contains(html, "href="),
 				"%s: write it as Markdown, so that it is checked: %s", page.Name, html)
 		}
@@ -67,14 +67,14 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 // TestEveryCommandIsTypedOrSaysWhyNot prints, with -v, which commands no test types.
 func TestEveryCommandIsTypedOrSaysWhyNot(t *testing.T) {
 	for _, page := range pages(t) {
-		for _, block := range page.Blocks {
-			assert.NoError(t, block.Check(root), "%s:%d", page.Name, block.Line)
+		for _, block := range page.blocks {
+			assert.NoError(t, block.check(root), "%s:%d", page.Name, block.line)
 			if block.notRun() {
-				t.Logf("%s:%d is %s: %s", page.Name, block.Line, block.Info, firstLine(block.Content))
+				t.Logf("%s:%d is %s: %s", page.Name, block.line, block.info, firstLine(block.content))
 			}
 		}
 		typist, typed := typists[page.Name]
-		assert.Equal(t, slices.ContainsFunc(page.Blocks, Block.Typed), typed,
+		assert.Equal(t, slices.ContainsFunc(page.blocks, block.typed), typed,
 			"%s: a page with ```console, and no other, has a test in typists that types it", page.Name)
 		if typed {
 			source, err := os.ReadFile(filepath.Join(root, typist))
@@ -87,7 +87,7 @@ func TestEveryCommandIsTypedOrSaysWhyNot(t *testing.T) {
 func TestAnchorsAreThoseOfGitHub(t *testing.T) {
 	page := parse("a.md", []byte("# What `await` does, and `why`?\n\n## 1. A_b - c\n\n## Twice\n\n## Twice\n\n## [A link](b.md)\n"))
 	for _, anchor := range []string{"what-await-does-and-why", "1-a_b---c", "twice", "twice-1", "a-link"} {
-		assert.True(t, page.Anchors[anchor], "%s is missing in %v", anchor, page.Anchors)
+		assert.True(t, page.anchors[anchor], "%s is missing in %v", anchor, page.anchors)
 	}
 }
 
@@ -109,8 +109,8 @@ func TestLinks(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			page := parse("docs/a.md", []byte("# Here\n\n[link]("+test.link+")\n"))
-			require.Len(t, page.Links, 1)
-			err := page.Check(root, page.Links[0])
+			require.Len(t, page.links, 1)
+			err := page.check(root, page.links[0])
 			if test.says == "" {
 				assert.NoError(t, err)
 			} else {
@@ -136,8 +136,8 @@ func TestBlocks(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			page := parse("a.md", []byte(test.block+"\n"))
-			require.Len(t, page.Blocks, 1)
-			err := page.Blocks[0].Check(root)
+			require.Len(t, page.blocks, 1)
+			err := page.blocks[0].check(root)
 			if test.says == "" {
 				assert.NoError(t, err)
 			} else {

@@ -23,26 +23,26 @@ func (p *Page) addAnchor(heading string) {
 		return -1
 	}, heading)
 	unique := anchor
-	for n := 1; p.Anchors[unique]; n++ {
+	for n := 1; p.anchors[unique]; n++ {
 		unique = fmt.Sprintf("%s-%d", anchor, n)
 	}
-	p.Anchors[unique] = true
+	p.anchors[unique] = true
 }
 
-// Check says what is wrong with a link of the page. Of what is in the repository at root, file and heading have to be there; of
+// check says what is wrong with a link of the page. Of what is in the repository at root, file and heading have to be there; of
 // what is elsewhere, only the form is looked at.
-func (p *Page) Check(root string, link Link) error {
-	target, err := url.Parse(link.Target)
+func (p *Page) check(root string, l link) error {
+	target, err := url.Parse(l.target)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s:%d: the link %q is no URL: %w", p.Name, link.Line, link.Target, err)
+		return fmt.Errorf("%s:%d: the link %q is no URL: %w", p.Name, l.line, l.target, err)
 	case target.Scheme == "" && target.Host == "":
 		if err := p.checkInside(root, target); err != nil {
-			return fmt.Errorf("%s:%d: the link %q leads nowhere: %w", p.Name, link.Line, link.Target, err)
+			return fmt.Errorf("%s:%d: the link %q leads nowhere: %w", p.Name, l.line, l.target, err)
 		}
 		return nil
 	case target.Scheme != "https" || !strings.Contains(target.Host, "."):
-		return fmt.Errorf("%s:%d: the link %q must begin with https:// and name a host", p.Name, link.Line, link.Target)
+		return fmt.Errorf("%s:%d: the link %q must begin with https:// and name a host", p.Name, l.line, l.target)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (p *Page) checkInside(root string, target *url.URL) error {
 			return err
 		}
 	}
-	if !page.Anchors[target.Fragment] {
+	if !page.anchors[target.Fragment] {
 		return fmt.Errorf("%s has no heading #%s", page.Name, target.Fragment)
 	}
 	return nil

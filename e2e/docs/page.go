@@ -28,24 +28,24 @@ import (
 type Page struct {
 	Name    string // its path from the repository's root, with slashes
 	Source  []byte
-	Blocks  []Block
-	Links   []Link
-	HTML    []string // raw, whose links are not among Links
-	Anchors map[string]bool
+	blocks  []block
+	links   []link
+	html    []string // raw, whose links are not among links
+	anchors map[string]bool
 }
 
-// Block is a fenced block of code. It stands in the page's source from Start to End.
-type Block struct {
-	Language, Info string // the first word behind the fence, and the others
-	Content        string
-	Line           int
-	Start, End     int
+// block is a fenced block of code. It stands in the page's source from start to end.
+type block struct {
+	language, info string // the first word behind the fence, and the others
+	content        string
+	line           int
+	start, end     int
 }
 
-// Link is what a link or an image leads to.
-type Link struct {
-	Target string
-	Line   int
+// link is what a link or an image leads to.
+type link struct {
+	target string
+	line   int
 }
 
 // Read reads the page of that name in the repository at root.
@@ -58,7 +58,7 @@ func Read(root, name string) (*Page, error) {
 }
 
 func parse(name string, source []byte) *Page {
-	page := &Page{Name: name, Source: source, Anchors: map[string]bool{}}
+	page := &Page{Name: name, Source: source, anchors: map[string]bool{}}
 	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM))
 	document := markdown.Parser().Parse(text.NewReader(source))
 	line := 1 // of the block that is being walked: inline nodes do not know theirs
@@ -82,27 +82,27 @@ func (p *Page) add(node ast.Node, line int) {
 	case *ast.Heading:
 		p.addAnchor(inlineText(node, p.Source))
 	case *ast.Link:
-		p.Links = append(p.Links, Link{string(node.Destination), line})
+		p.links = append(p.links, link{string(node.Destination), line})
 	case *ast.Image:
-		p.Links = append(p.Links, Link{string(node.Destination), line})
+		p.links = append(p.links, link{string(node.Destination), line})
 	case *ast.AutoLink:
-		p.Links = append(p.Links, Link{string(node.URL(p.Source)), line})
+		p.links = append(p.links, link{string(node.URL(p.Source)), line})
 	case *ast.RawHTML:
-		p.HTML = append(p.HTML, string(node.Segments.Value(p.Source)))
+		p.html = append(p.html, string(node.Segments.Value(p.Source)))
 	case *ast.HTMLBlock:
-		p.HTML = append(p.HTML, string(node.Lines().Value(p.Source)))
+		p.html = append(p.html, string(node.Lines().Value(p.Source)))
 	}
 }
 
 func (p *Page) addBlock(node *ast.FencedCodeBlock, line int) {
-	block := Block{Content: string(node.Lines().Value(p.Source)), Line: line}
+	b := block{content: string(node.Lines().Value(p.Source)), line: line}
 	if node.Info != nil {
-		block.Language, block.Info, _ = strings.Cut(strings.TrimSpace(string(node.Info.Value(p.Source))), " ")
+		b.language, b.info, _ = strings.Cut(strings.TrimSpace(string(node.Info.Value(p.Source))), " ")
 	}
 	if lines := node.Lines(); lines.Len() > 0 {
-		block.Start, block.End = lines.At(0).Start, lines.At(lines.Len()-1).Stop
+		b.start, b.end = lines.At(0).Start, lines.At(lines.Len()-1).Stop
 	}
-	p.Blocks = append(p.Blocks, block)
+	p.blocks = append(p.blocks, b)
 }
 
 func lineOf(source []byte, offset int) int {

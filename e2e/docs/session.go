@@ -18,9 +18,10 @@ const mark = "=== that was all, with status "
 
 // session is a shell at which commands are typed: it keeps its directory, variables and background jobs from one to the next.
 type session struct {
-	shell *exec.Cmd
-	input io.WriteCloser
-	lines *bufio.Reader
+	shell  *exec.Cmd
+	input  io.Writer
+	output io.Closer
+	lines  *bufio.Reader
 }
 
 // newSession starts one in a directory, with further variables in its environment (KEY=value).
@@ -37,13 +38,13 @@ func newSession(ctx context.Context, dir string, environment []string) (*session
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
 	input, err := shell.StdinPipe()
+	if err == nil {
+		err = shell.Start()
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, output.Close())
 	}
-	if err := shell.Start(); err != nil {
-		return nil, err
-	}
-	return &session{shell: shell, input: input, lines: bufio.NewReader(output)}, nil
+	return &session{shell: shell, input: input, output: output, lines: bufio.NewReader(output)}, nil
 }
 
 // run types a command, and returns what it prints and its exit status.
@@ -71,5 +72,5 @@ func (s *session) end() error {
 	if exit := (*exec.ExitError)(nil); !errors.As(s.shell.Wait(), &exit) {
 		return errors.New("the shell was not ended")
 	}
-	return killed
+	return errors.Join(killed, s.output.Close())
 }

@@ -24,12 +24,17 @@ type Typist struct {
 	Limit time.Duration
 }
 
+// pageLimit bounds how long a page may take: many times what any does.
+const pageLimit = 15 * time.Minute
+
 // looks are the commands that a reader types again while something is still going on.
 var looks = regexp.MustCompile(`^kubectl (-n \S+ |--namespace \S+ )?(get|describe|logs|events) `)
 
 // Type types the page's commands in their order, and returns its source with what they really printed wherever that is not what it
 // shows. The error says which command ended with another status than the page says.
 func (t Typist) Type(ctx context.Context, page *Page) (seen []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pageLimit)
+	defer cancel()
 	shell, err := newSession(ctx, t.Dir, t.Environment)
 	if err != nil {
 		return nil, err
@@ -37,17 +42,17 @@ func (t Typist) Type(ctx context.Context, page *Page) (seen []byte, err error) {
 	defer func() { err = errors.Join(err, shell.end()) }()
 	var out bytes.Buffer
 	end := 0
-	for _, block := range page.Blocks {
+	for _, b := range page.blocks {
 		switch {
-		case block.Language == "console" && !block.notRun():
-			out.Write(page.Source[end:block.Start])
-			end = block.End
-			if err := t.typeBlock(ctx, shell, block, &out); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", page.Name, block.Line, err)
+		case b.typed():
+			out.Write(page.Source[end:b.start])
+			end = b.end
+			if err := t.typeBlock(ctx, shell, b, &out); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", page.Name, b.line, err)
 			}
-		case block.file() != "":
-			content := []byte(strings.NewReplacer(t.Replace...).Replace(block.Content))
-			if err := os.WriteFile(filepath.Join(t.Dir, block.file()), content, 0o600); err != nil {
+		case b.file() != "":
+			content := []byte(strings.NewReplacer(t.Replace...).Replace(b.content))
+			if err := os.WriteFile(filepath.Join(t.Dir, b.file()), content, 0o600); err != nil {
 				return nil, err
 			}
 		}
@@ -57,39 +62,42 @@ func (t Typist) Type(ctx context.Context, page *Page) (seen []byte, err error) {
 }
 
 // typeBlock types the commands of a block, and writes the block with what they print.
-func (t Typist) typeBlock(ctx context.Context, shell *session, block Block, out *bytes.Buffer) error {
-	entries := block.entries()
+func (t Typist) typeBlock(ctx context.Context, shell *session, b block, out *bytes.Buffer) error {
+	entries := b.entries()
 	for n, entry := range entries {
-		here := strings.NewReplacer(t.Replace...)
-		var printed string
-		var status int
-		look := func(context.Context) (err error) {
-			printed, status, err = shell.run(here.Replace(entry.command))
-			if err == nil && !matches(here.Replace(entry.shown), printed) {
-				err = errDiffers
-			}
-			return err
-		}
-		limit := time.Duration(0)
-		if looks.MatchString(entry.command) {
-			limit = t.Limit
-		}
-		err := retry.Within(ctx, limit, 200*time.Millisecond, look)
+		printed, status, err := t.typeEntry(ctx, shell, entry)
 		if err != nil && !errors.Is(err, errDiffers) {
 			return fmt.Errorf("%s: %w", entry.command, err)
 		}
-		if fails := block.Info == "fails" && n == len(entries)-1; (status != 0) != fails {
+		if fails := b.info == "fails" && n == len(entries)-1; (status != 0) != fails {
 			return fmt.Errorf("%s: ended with status %d:\n%s", entry.command, status, printed)
 		}
+		shown := entry.shown
 		if err != nil {
-			entry.shown = printed
-			if printed != "" && !strings.HasSuffix(printed, "\n") {
-				entry.shown += "\n"
+			shown = printed
+			if shown != "" && !strings.HasSuffix(shown, "\n") {
+				shown += "\n"
 			}
 		}
-		out.WriteString(entry.typed + entry.shown)
+		out.WriteString(entry.typed + shown)
 	}
 	return nil
+}
+
+// typeEntry types a command, again and again if it only looks. The error is errDiffers when it does not print what the page shows.
+func (t Typist) typeEntry(ctx context.Context, shell *session, e entry) (printed string, status int, err error) {
+	here := strings.NewReplacer(t.Replace...)
+	limit := time.Duration(0)
+	if looks.MatchString(e.command) {
+		limit = t.Limit
+	}
+	err = retry.Within(ctx, limit, 200*time.Millisecond, func(context.Context) (err error) {
+		if printed, status, err = shell.run(here.Replace(e.command)); err == nil && !matches(here.Replace(e.shown), printed) {
+			err = errDiffers
+		}
+		return err
+	})
+	return printed, status, err
 }
 
 var errDiffers = errors.New("it prints something else")
