@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aymanbagabas/go-udiff"
+
 	"github.com/podshare/podshare/e2e/retry"
 )
 
@@ -98,6 +100,11 @@ func (t Typist) typeEntry(ctx context.Context, shell *session, e entry) (printed
 		return err
 	})
 	return printed, status, err
+}
+
+// Difference is that of a page and what was seen, "" when there is none.
+func Difference(page *Page, seen []byte) string {
+	return udiff.Unified(page.Name, "seen", string(page.Source), string(seen))
 }
 
 var errDiffers = errors.New("it prints something else")
