@@ -39,8 +39,8 @@ func installPodshare(ctx context.Context, o install.Overlay) error {
 	return nil
 }
 
-// isAvailable says what podshare lacks: a replica that is ready, or that the API server reaches the webhook. The second follows the
-// first by up to a second, until the nodes know where the Service leads.
+// isAvailable says what podshare lacks: a replica that is ready, or that the API server reaches the webhook, for pods and for workloads.
+// The second follows the first by up to a second, until the nodes know where the Service leads.
 func isAvailable(ctx context.Context) error {
 	if err := allAvailable(ctx); err != nil {
 		return err
@@ -51,6 +51,10 @@ func isAvailable(ctx context.Context) error {
 	}
 	if pod.Labels["podshare.dev/injected"] != "true" {
 		return errors.New("an annotated pod was accepted without its share")
+	}
+	mistaken := newDeployment(newPod("default", "probe", map[string]string{"consumes": "probe"}))
+	if err := api.Create(ctx, mistaken, client.DryRunAll); !apierrors.IsInvalid(err) {
+		return fmt.Errorf("a Deployment with a mistake, as a dry run, was not refused as invalid: %w", err)
 	}
 	return nil
 }
