@@ -31,6 +31,8 @@ help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 servers := podshare-webhook podshare-controller
+# What runs on this machine; the agent runs in pods alone.
+programs := $(servers) kubectl-podshare
 
 # What a local cluster with a node needs beside bin/kube.
 node := $(if $(filter linux,$(GOOS)),bin/machine bin/pause)
@@ -85,14 +87,15 @@ vulnerabilities: ## Look for known vulnerabilities in what is called
 	GOTOOLCHAIN=$$(sed -n 's/^toolchain //p' go.mod) go tool -modfile=go.tools.mod govulncheck \
 	  -db=file://$$(go mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/data/osv ./...
 
-build: $(servers:%=bin/$(GOOS)_$(GOARCH)/%) bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare-webhook, -controller and -agent
-	@for server in $(servers); do ln -sf $(GOOS)_$(GOARCH)/$$server bin/$$server; done
+build: $(programs:%=bin/$(GOOS)_$(GOARCH)/%) bin/linux_$(GOARCH)/podshare-agent ## Build bin/podshare-webhook, -controller, -agent, and bin/kubectl-podshare
+	@for program in $(programs); do ln -sf $(GOOS)_$(GOARCH)/$$program bin/$$program; done
 	@ln -sf linux_$(GOARCH)/podshare-agent bin/podshare-agent
+	@ln -sf ../cmd/kubectl-podshare/kubectl_complete-podshare bin/kubectl_complete-podshare
 
 # bin/<os>_<arch>/<program>; Go knows better than make what is up to date.
 bin/%: always
 	GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$(patsubst %/,%,$(dir $*)))) \
-	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X github.com/podshare/podshare/pkg/program.Version=$(VERSION)' -o $@ ./cmd/$(notdir $*)
+	  go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X github.com/podshare/podshare/pkg/program.Version=$(VERSION)' -o $@ ./cmd/$(patsubst %.exe,%,$(notdir $*))
 
 image: $(servers:%=bin/linux_$(ARCH)/%) bin/linux_$(ARCH)/podshare-agent ## Build the images IMAGE and AGENT_IMAGE for ARCH with BUILDER
 	$(BUILDER) build --target podshare --tag $(IMAGE) $(IMAGE_FLAGS) .
@@ -103,6 +106,13 @@ dist/install.yaml: always
 	@mkdir -p dist
 	go run ./e2e/release -image $(IMAGE) -agent-image $(AGENT_IMAGE) > $@.new
 	@mv $@.new $@
+
+# The platforms that have kubectl podshare.
+plugins := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64
+
+# The plugin's archives, and beside them its manifest for krew.
+dist/podshare.yaml: $(foreach p,$(plugins),bin/$p/kubectl-podshare$(if $(findstring windows,$p),.exe))
+	go run ./e2e/archive -version $(VERSION) $(plugins)
 
 # BuildKit knows the arguments by itself, the older builder does not.
 IMAGE_FLAGS = --platform linux/$(ARCH) --build-arg TARGETOS=linux --build-arg TARGETARCH=$(ARCH)

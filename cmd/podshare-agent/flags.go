@@ -13,9 +13,10 @@ import (
 
 // options are the flags of run. check takes them too, for a watchdog that it starts.
 type options struct {
-	agent  agent.Options
-	socket string
-	port   int
+	agent       agent.Options
+	socket      string
+	port        int
+	metricsPort int
 
 	shares []agent.Share
 	awaits []string
@@ -67,6 +68,8 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.DurationVar(&o.agent.Timeout, "timeout", o.agent.Timeout, "how long a look may take until the share counts as not answering")
 	flags.StringVar(&o.socket, "socket", agent.Socket(), "abstract Unix socket where the watchdog answers; by default the container's own, a `@name`")
 	flags.IntVar(&o.port, "port", 0, "`number` of the port where the watchdog answers HTTP as well; 0 for none")
+	flags.IntVar(&o.metricsPort, "metrics-port", 0,
+		"`number` of the port of "+agent.MetricsPath+", where Prometheus reads how much of each share is used; may be that of --port;\n0 for none")
 }
 
 // complete checks what concerns several flags.
@@ -76,12 +79,17 @@ func (o *options) complete() error {
 			return fmt.Errorf("invalid value for flag --await: %w", err)
 		}
 	}
-	o.agent.Shares = o.shares
+	o.agent.Shares, o.agent.Measured = o.shares, o.metricsPort != 0
 	if o.agent.Interval <= 0 || o.agent.Timeout <= 0 {
 		return fmt.Errorf("--interval %s and --timeout %s must be above 0", o.agent.Interval, o.agent.Timeout)
 	}
-	if o.port < 0 || o.port > 65535 {
-		return fmt.Errorf("--port %d must be from 0 to 65535", o.port)
+	for _, p := range []struct {
+		name   string
+		number int
+	}{{"--port", o.port}, {"--metrics-port", o.metricsPort}} {
+		if p.number < 0 || p.number > 65535 {
+			return fmt.Errorf("%s %d must be from 0 to 65535", p.name, p.number)
+		}
 	}
 	if p := o.agent.MinFree.Percent; p < 0 || p > 100 {
 		return fmt.Errorf("--min-free-percent %d must be from 0 to 100", p)

@@ -223,22 +223,29 @@ func hasUser(uid uint32) bool {
 }
 
 func TestItIsSmallInMemoryAndOnDisk(t *testing.T) {
-	const mega, mebi = 1_000_000, 1 << 20
+	const mega = 1_000_000
 	w := startWatchdog(t, &syscall.SysProcAttr{}, "--consume", "rules:"+mounttest.TmpFS(t, ""), "--produce", "models:"+mounttest.TmpFS(t, "size=2g"),
 		"--same-user", "--interval", "100ms")
 	info, err := os.Stat(w.path)
 	require.NoError(t, err)
+	t.Logf("%d bytes on disk", info.Size())
 	assert.Less(t, info.Size(), int64(3*mega), "bytes of the program, which is all that is in its image")
 	for range 300 {
 		w.check()
 	}
+	w.requireSmall()
+}
+
+func (w *watchdog) requireSmall() {
+	w.t.Helper()
+	const mebi = 1 << 20
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.command.Process.Pid))
-	require.NoError(t, err)
+	require.NoError(w.t, err)
 	_, resident, _ := strings.Cut(string(status), "VmRSS:")
 	kibibytes, err := strconv.Atoi(strings.Fields(resident)[0])
-	require.NoError(t, err)
-	t.Logf("%d bytes on disk, %d KiB resident", info.Size(), kibibytes)
-	assert.Less(t, kibibytes<<10, 4*mebi, "resident bytes")
+	require.NoError(w.t, err)
+	w.t.Logf("%d KiB resident", kibibytes)
+	assert.Less(w.t, kibibytes<<10, 4*mebi, "resident bytes")
 }
 
 func TestCheckStartsAWatchdogWhereNoneRuns(t *testing.T) {
@@ -343,10 +350,12 @@ func TestAWatchdogThatCannotStartIsHeardAndBuried(t *testing.T) {
 	defer taken.Close() //nolint:errcheck // the test's end
 	port := fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)
 	socket := fmt.Sprintf("@podshare-agent-test-%d-unborn", os.Getpid())
-	code, stdout, stderr := call(t, program(t), "check", "--socket", socket, "--consume", "rules:/", "--port", port)
-	assert.Equal(t, 1, code)
-	assert.Empty(t, stdout)
-	assert.Contains(t, stderr, "podshare-agent: the watchdog ended at once: listening on port ")
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // on a busy machine one takes longer to end than check waits for it
+		code, stdout, stderr := call(t, program(t), "check", "--socket", socket, "--consume", "rules:/", "--port", port)
+		assert.Equal(c, 1, code)
+		assert.Empty(c, stdout)
+		assert.Contains(c, stderr, "podshare-agent: the watchdog ended at once: listening on port ")
+	}, 30*time.Second, 10*time.Millisecond)
 }
 
 func TestInstall(t *testing.T) {
@@ -390,6 +399,7 @@ func TestMistakesInCallingIt(t *testing.T) {
 		"a word too many":       {[]string{"check", "now"}, 2, `unknown argument "now"; see podshare-agent check --help`},
 		"no time between looks": {[]string{"run", "--consume", "rules:/r", "--interval", "0s"}, 2, "--interval 0s and --timeout 10s must be above 0; see podshare-agent run --help"},
 		"a port that is none":   {[]string{"run", "--consume", "rules:/r", "--port", "70000"}, 2, "--port 70000 must be from 0 to 65535; see podshare-agent run --help"},
+		"another that is none":  {[]string{"run", "--consume", "rules:/r", "--metrics-port", "-1"}, 2, "--metrics-port -1 must be from 0 to 65535; see podshare-agent run --help"},
 		"more than all":         {[]string{"run", "--min-free-percent", "101"}, 2, "--min-free-percent 101 must be from 0 to 100; see podshare-agent run --help"},
 		"nowhere to install":    {[]string{"install"}, 2, "--to is missing: the directory to install to; see podshare-agent install --help"},
 		"nobody to ask":         {[]string{"check", "--socket", "@podshare-none"}, 1, "the watchdog does not run: @podshare-none: connection refused"},

@@ -17,7 +17,7 @@ import (
 )
 
 const aboutRun = `Watch shares, and say at once whether they work to whoever asks: "podshare-agent check", by a Unix socket, and the
-kubelet, by HTTP with --port.
+kubelet, by HTTP with --port. With --metrics-port it tells Prometheus how much of each share is used.
 
 Each share is looked at on its own, so that a mount that hangs does not hide how the others are. What changes is told on
 standard error. It ends on SIGTERM.
@@ -51,8 +51,8 @@ func run(arguments []string, stdout, stderr io.Writer) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
-	for _, listener := range listeners {
-		go watchdog.Serve(ctx, listener)
+	for listener, answers := range listeners {
+		go watchdog.Serve(ctx, listener, answers)
 	}
 	idle := watchdog.Start(ctx)
 	go keepJournal(ctx, watchdog, stderr)
@@ -79,15 +79,24 @@ func keepJournal(ctx context.Context, watchdog *agent.Watchdog, stderr io.Writer
 	}
 }
 
-// listen takes the port, when there is to be one, and then the socket: who finds that finds a watchdog that works.
-func (o *options) listen() (listeners []*os.File, err error) {
+// listen takes the ports that there are to be, and then the socket: who finds that finds a watchdog that works.
+func (o *options) listen() (map[*os.File]agent.Answers, error) {
+	ports := map[int]agent.Answers{}
 	if o.port != 0 {
-		port, err := agent.ListenTCP(o.port)
+		ports[o.port] = agent.Answers{Readiness: true}
+	}
+	if o.metricsPort != 0 {
+		ports[o.metricsPort] = agent.Answers{Readiness: o.metricsPort == o.port, Metrics: true}
+	}
+	listeners := map[*os.File]agent.Answers{}
+	for number, answers := range ports {
+		port, err := agent.ListenTCP(number)
 		if err != nil {
 			return nil, err
 		}
-		listeners = append(listeners, port)
+		listeners[port] = answers
 	}
 	socket, err := agent.ListenUnix(o.socket)
-	return append(listeners, socket), err
+	listeners[socket] = agent.Answers{Readiness: true}
+	return listeners, err
 }

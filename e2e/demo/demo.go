@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	assets       = "bin/assets"
 	programs     = "bin"
+	assets       = "bin/assets"
 	installation = "manifests/overlays/local"
 )
 
@@ -193,12 +193,12 @@ func (d *demo) conclude(keep bool, took time.Duration) {
 		d.screen.Say("To look around by yourself:  KEEP=1 make demo")
 		return
 	}
-	kubectl, err := filepath.Abs(filepath.Join(assets, "kubectl"))
+	here, err := os.Getwd()
 	if err != nil {
-		kubectl = filepath.Join(assets, "kubectl")
+		here = "."
 	}
 	d.screen.Say("It is left running. To look around:\n\n"+
-		"  export KUBECONFIG=%s\n  alias kubectl=%s\n  kubectl -n %s get pods,persistentvolumeclaims\n\n"+
+		"  export KUBECONFIG=%s\n  export PATH=%s:%s:$PATH\n  kubectl -n %s get pods,persistentvolumeclaims\n  kubectl podshare -n %s list\n\n"+
 		"Logs: %s\nTo stop and remove it: make clean-cluster",
-		d.cluster.Kubeconfig(), kubectl, samplesNamespace, d.cluster.Logs())
+		d.cluster.Kubeconfig(), filepath.Join(here, programs), filepath.Join(here, assets), samplesNamespace, samplesNamespace, d.cluster.Logs())
 }

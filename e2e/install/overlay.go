@@ -16,6 +16,8 @@ type Overlay struct {
 	Image, AgentImage string
 	// StorageClass of new claims. Empty: the cluster's default.
 	StorageClass string
+	// AgentMetrics makes the agents of new pods have metrics.
+	AgentMetrics bool
 }
 
 const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
@@ -70,7 +72,7 @@ func splitImage(reference string) []any {
 	return []any{reference[:colon], "newTag: " + reference[colon+1:]}
 }
 
-// config is the default's file with the agent's image and the class in it.
+// config is the default's file with what the overlay says in it.
 func (o Overlay) config(file string) (string, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -80,6 +82,9 @@ func (o Overlay) config(file string) (string, error) {
 	changes := map[string]string{"ghcr.io/podshare/podshare-agent:v0.1.0": o.AgentImage}
 	if o.StorageClass != "" {
 		changes["# storageClass: nfs\n"] = "storageClass: " + o.StorageClass + "\n"
+	}
+	if o.AgentMetrics {
+		changes["  metrics: false\n"] = "  metrics: true\n"
 	}
 	for old, by := range changes {
 		if config, err = replace(file, config, old, by); err != nil {

@@ -89,9 +89,13 @@ func TestPodshareComesBackByItselfWhenAllItsPodsAreDeletedAtOnce(t *testing.T) {
 // createDeployment makes one whose template is the pod.
 func createDeployment(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
-	create(t, &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
+	create(t, newDeployment(pod))
+}
+
+func newDeployment(pod *corev1.Pod) *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: pod.ObjectMeta, Spec: appsv1.DeploymentSpec{
 		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": pod.Name}}, Template: template(pod),
-	}})
+	}}
 }
 
 // awaitReplicaFailure waits until a ReplicaSet says why it has no pods.

@@ -21,14 +21,12 @@ import (
 
 const system = "podshare-system"
 
-// renderOverlay returns the objects of an installation with the images to test.
-func renderOverlay() ([]*unstructured.Unstructured, error) {
-	return install.Overlay{Image: image, AgentImage: agentImage, StorageClass: storageClass}.Render(root)
-}
+// overlay is an installation with the images to test.
+var overlay = install.Overlay{Image: image, AgentImage: agentImage, StorageClass: storageClass}
 
-// installPodshare applies the installation and waits until an annotated pod is injected.
-func installPodshare(ctx context.Context) error {
-	objects, err := renderOverlay()
+// installPodshare applies an installation and waits until an annotated pod is injected.
+func installPodshare(ctx context.Context, o install.Overlay) error {
+	objects, err := o.Render(root)
 	if err != nil {
 		return err
 	}
@@ -41,8 +39,8 @@ func installPodshare(ctx context.Context) error {
 	return nil
 }
 
-// isAvailable says what podshare lacks: a replica that is ready, or that the API server reaches the webhook. The second follows the
-// first by up to a second, until the nodes know where the Service leads.
+// isAvailable says what podshare lacks: a replica that is ready, or that the API server reaches the webhook, for pods and for workloads.
+// The second follows the first by up to a second, until the nodes know where the Service leads.
 func isAvailable(ctx context.Context) error {
 	if err := allAvailable(ctx); err != nil {
 		return err
@@ -53,6 +51,10 @@ func isAvailable(ctx context.Context) error {
 	}
 	if pod.Labels["podshare.dev/injected"] != "true" {
 		return errors.New("an annotated pod was accepted without its share")
+	}
+	mistaken := newDeployment(newPod("default", "probe", map[string]string{"consumes": "probe"}))
+	if err := api.Create(ctx, mistaken, client.DryRunAll); !apierrors.IsInvalid(err) {
+		return fmt.Errorf("a Deployment with a mistake, as a dry run, was not refused as invalid: %w", err)
 	}
 	return nil
 }
@@ -76,7 +78,7 @@ func allAvailable(ctx context.Context) error {
 
 // uninstallPodshare does what docs/platform.md says, in its order, and waits until all is gone.
 func uninstallPodshare(ctx context.Context) error {
-	objects, err := renderOverlay()
+	objects, err := overlay.Render(root)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int) {
 	ctrllog.SetLogger(logr.Discard()) // of the client library, which complains when it has none
 	ctx := context.Background()
-	if err := errors.Join(connect(), installPodshare(ctx)); err != nil {
+	if err := errors.Join(connect(), installPodshare(ctx, overlay)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e/suite:", err)
 		return 1
 	}

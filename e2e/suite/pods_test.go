@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -221,19 +220,18 @@ while True:
 func awaitLog(t *testing.T, pod *corev1.Pod, container, line string) {
 	t.Helper()
 	var log string
-	err := within(t.Context(), limit, func(ctx context.Context) error {
-		stream, err := nodes.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).Stream(ctx)
-		if err != nil {
-			return err
-		}
-		defer stream.Close() //nolint:errcheck // only read
-		content, err := io.ReadAll(stream)
-		if log = string(content); err == nil && !strings.Contains(log, line+"\n") {
+	err := within(t.Context(), limit, func(ctx context.Context) (err error) {
+		if log, err = readLog(ctx, pod, container); err == nil && !strings.Contains(log, line+"\n") {
 			err = fmt.Errorf("the log of %s has no line %q", pod.Name, line)
 		}
 		return err
 	})
 	require.NoError(t, err, "the log:\n%s", log)
+}
+
+func readLog(ctx context.Context, pod *corev1.Pod, container string) (string, error) {
+	log, err := nodes.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).DoRaw(ctx)
+	return string(log), err
 }
 
 // getClaim reads the claim of a share.

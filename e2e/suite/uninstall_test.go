@@ -29,6 +29,6 @@ func TestUninstallLeavesNothingBehindButTheClaims(t *testing.T) {
 		require.NoError(t, api.Create(t.Context(), late, client.DryRunAll))
 		assert.Empty(t, late.Labels)
 	})
-	require.NoError(t, installPodshare(t.Context()), "and it can be installed again")
+	require.NoError(t, installPodshare(t.Context(), overlay), "and it can be installed again")
 	require.NoError(t, isReady(t.Context(), pod))
 }

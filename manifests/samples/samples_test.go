@@ -60,6 +60,46 @@ func TestAPressOfTheButtonChangesPricesWithoutARestart(t *testing.T) {
 	assert.Equal(t, []string{filepath.Join(share, "price_rule.py")}, append(files, hidden...), "what is on the share")
 }
 
+func TestFreshnessIsMeasuredInEveryWayInWhichAProgramCanLook(t *testing.T) {
+	share := t.TempDir()
+	asks, answers := measureFreshness(t, share, "node-a", "node-b")
+	assert.Equal(t, "node-b answers", awaitLine(t, answers, ""))
+	awaitLine(t, asks, `^from node-a to node-b and back, 2 rounds; half of each way is shown$`)
+	awaitLine(t, asks, `^a new file, by its name: \d+\.\d{3} s$`)
+	awaitLine(t, asks, `^from write to sight:$`)
+	for _, way := range []string{
+		"a new module, by importing it", "a changed module, by importing it", "a new file, by its name", "a changed file, by its time",
+	} {
+		assert.Regexp(t, `^  `+way+`: \d+\.\d{3} s \(median\), never more than \d+\.\d{3} s$`, awaitLine(t, asks, ""))
+	}
+	for name, lines := range map[string]<-chan string{"the one that asks": asks, "the one that answers": answers} {
+		line, more := <-lines
+		assert.False(t, more, "%s has ended its report, and says %q", name, line)
+	}
+	left, err := os.ReadDir(share)
+	require.NoError(t, err)
+	assert.Empty(t, left, "what is left on the share")
+}
+
+func TestFreshnessOnOneNodeSaysThatItTellsNothingAboutOthers(t *testing.T) {
+	asks, answers := measureFreshness(t, t.TempDir(), "node-a", "node-a")
+	awaitLine(t, answers, "^node-a answers$")
+	awaitLine(t, asks, `^Both pods ran on one node, which sees its own writes at once: this says nothing about other nodes\.$`)
+}
+
+// measureFreshness runs the Job's two pods, with what podshare and the Job add to them, and returns what each prints.
+func measureFreshness(t *testing.T, share, asking, answering string) (asks, answers <-chan string) {
+	t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed")
+	}
+	pod := func(index, node string) <-chan string {
+		return start(t, []string{"freshness/freshness.py"}, "PODSHARE_FRESHNESS_DIR="+share, "PYTHONDONTWRITEBYTECODE=1",
+			"RUN=1", "ROUNDS=2", "PAUSE_SECONDS=0", "JOB_COMPLETION_INDEX="+index, "NODE_NAME="+node)
+	}
+	return pod("0", asking), pod("1", answering)
+}
+
 // start runs a program until the test ends, and returns the lines that it prints.
 func start(t *testing.T, arguments []string, env ...string) <-chan string {
 	t.Helper()

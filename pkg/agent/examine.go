@@ -21,6 +21,8 @@ type examiner struct {
 	// permitted say something about them.
 	sameUser bool
 	minFree  MinFree
+	// measured is true when the usage of the share is told, and so has to be read where readiness does not need it.
+	measured bool
 	// scratch names the files of the write test, which no other process uses.
 	scratch string
 	// writePause is that of Options, and written is when the last write test succeeded.
@@ -28,20 +30,42 @@ type examiner struct {
 	written    time.Time
 }
 
-// examine returns what is wrong with the share, nil when it is healthy.
-func (e *examiner) examine() error {
+// examine returns what is wrong with the share, nil when it is healthy, and its usage, nil where that was not read.
+func (e *examiner) examine() (*usage, error) {
 	if err := e.judge(e.mount.check()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := e.judge(e.list()); err != nil {
-		return err
+		return nil, err
 	}
+	used, err := e.readUsage() // a consumer is ready without it
 	if e.share.Produced {
-		if err := e.examineWriting(); err != nil {
-			return err
+		if err = e.judge(err); err == nil && used != nil {
+			err = e.examineWriting(used)
+		}
+		if err != nil {
+			return used, err
 		}
 	}
-	return e.await()
+	return used, e.await()
+}
+
+// usage is what the file system of a share reports.
+type usage struct {
+	syscall.Statfs_t
+	read time.Time
+}
+
+// readUsage returns nil where nobody needs it: to a file server it is one more request.
+func (e *examiner) readUsage() (*usage, error) {
+	if !e.share.Produced && !e.measured {
+		return nil, nil
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(e.share.Path, &fs); err != nil {
+		return nil, fmt.Errorf("does not tell its size: %w", err)
+	}
+	return &usage{fs, time.Now()}, nil
 }
 
 // judge leaves out what another user is not permitted: the pod's containers may be.
@@ -69,15 +93,11 @@ func (e *examiner) list() error {
 	}
 }
 
-func (e *examiner) examineWriting() error {
-	var usage syscall.Statfs_t
-	if err := syscall.Statfs(e.share.Path, &usage); err != nil {
-		return e.judge(fmt.Errorf("does not tell its size: %w", err))
-	}
-	if usage.Flags&syscall.MS_RDONLY != 0 { // ST_RDONLY of statfs(2) has the same value
+func (e *examiner) examineWriting(used *usage) error {
+	if used.Flags&syscall.MS_RDONLY != 0 { // ST_RDONLY of statfs(2) has the same value
 		return fmt.Errorf("not writable: %w", syscall.EROFS)
 	}
-	if full := e.minFree.full(&usage); full != "" {
+	if full := e.minFree.full(&used.Statfs_t); full != "" {
 		return errors.New(full)
 	}
 	if !e.sameUser || time.Since(e.written) < e.writePause {

@@ -18,25 +18,49 @@ type MinFree struct {
 	Inodes  uint64
 }
 
-// full says that a file system is full, "" when it is not. What it does not report is not judged: network file systems
-// and those that make inodes as they need them report 0 of 0, and some report more free than there is.
+// full says that a file system is full, "" when it is not. What it does not report is not judged.
 func (m MinFree) full(fs *syscall.Statfs_t) string {
-	// Bavail is what an ordinary user may take. What is reserved for root counts neither as used nor as free, as in df.
-	// Floats, since an "unlimited" file system has more bytes than 64 bits hold.
-	block := float64(fs.Frsize)
-	used, free := float64(fs.Blocks-fs.Bfree)*block, float64(fs.Bavail)*block
-	if fs.Blocks > 0 && fs.Bfree <= fs.Blocks && m.short(used, free, m.Bytes) {
-		return fmt.Sprintf("%d%% full (%s of %s)", percent(used, used+free), bytes(used), bytes(used+free))
+	if space := spaceOf(fs); m.short(space, m.Bytes) {
+		return fmt.Sprintf("%d%% full (%s of %s)", percent(space.used, space.usable()), bytes(space.used), bytes(space.usable()))
 	}
-	used, free = float64(fs.Files-fs.Ffree), float64(fs.Ffree)
-	if fs.Files > 0 && fs.Ffree <= fs.Files && m.short(used, free, m.Inodes) {
-		return fmt.Sprintf("%d%% of its inodes are used (%.0f of %.0f)", percent(used, used+free), used, used+free)
+	if inodes := inodesOf(fs); m.short(inodes, m.Inodes) {
+		return fmt.Sprintf("%d%% of its inodes are used (%.0f of %.0f)", percent(inodes.used, inodes.usable()), inodes.used, inodes.usable())
 	}
 	return ""
 }
 
-func (m MinFree) short(used, free float64, least uint64) bool {
-	return free < float64(least) && free < float64(m.Percent)/100*(used+free)
+// short is false of what is not reported.
+func (m MinFree) short(a amount, least uint64) bool {
+	return a.free < float64(least) && a.free < float64(m.Percent)/100*a.usable()
+}
+
+// amount is what a file system reports of its bytes, or of its inodes. Floats, since an "unlimited" file system has more bytes
+// than 64 bits hold.
+type amount struct {
+	total, used float64
+	// free is what an ordinary user may take. What is reserved for root counts neither as used nor as free, as in df.
+	free float64
+}
+
+// unreported is the amount of what a file system does not report: network file systems and those that make inodes as they need
+// them report 0 of 0, and some report more free than there is. No comparison with it is true.
+var unreported = amount{math.NaN(), math.NaN(), math.NaN()}
+
+func (a amount) usable() float64 { return a.used + a.free }
+
+func spaceOf(fs *syscall.Statfs_t) amount {
+	if fs.Blocks == 0 || fs.Bfree > fs.Blocks {
+		return unreported
+	}
+	block := float64(fs.Frsize)
+	return amount{float64(fs.Blocks) * block, float64(fs.Blocks-fs.Bfree) * block, float64(fs.Bavail) * block}
+}
+
+func inodesOf(fs *syscall.Statfs_t) amount {
+	if fs.Files == 0 || fs.Ffree > fs.Files {
+		return unreported
+	}
+	return amount{float64(fs.Files), float64(fs.Files - fs.Ffree), float64(fs.Ffree)}
 }
 
 // percent is 100 only when nothing is free.

@@ -20,6 +20,8 @@ type Options struct {
 	SameUser bool
 	// MinFree is what a produced share must have free.
 	MinFree MinFree
+	// Measured says that the usage of consumed shares is read too, for Metrics.
+	Measured bool
 	// Interval is the time between two looks at a share.
 	Interval time.Duration
 	// Timeout is how long a look may take before the share counts as not answering.
@@ -52,6 +54,7 @@ type watch struct {
 	mu      sync.Mutex
 	begun   time.Time // of the look that is under way; zero between two
 	problem error     // that the last look found
+	used    *usage    // that the last look read; nil: it did not
 	known   bool      // whether there was one
 	first   chan struct{}
 }
@@ -63,8 +66,8 @@ func NewWatchdog(o Options) *Watchdog {
 	for _, share := range o.Shares {
 		w.watches = append(w.watches, &watch{
 			examiner: examiner{
-				share: share, mount: mountpoint{path: share.Path}, sameUser: o.SameUser, minFree: o.MinFree, writePause: o.WritePause,
-				scratch: fmt.Sprintf(".podshare-agent-%s-%08x", host, rand.Uint32()), //nolint:gosec // unlike others', not secret
+				share: share, mount: mountpoint{path: share.Path}, sameUser: o.SameUser, minFree: o.MinFree, measured: o.Measured,
+				writePause: o.WritePause, scratch: fmt.Sprintf(".podshare-agent-%s-%08x", host, rand.Uint32()), //nolint:gosec // unlike others', not secret
 			},
 			begun: time.Now(), // a share is waited for from now on, whenever its goroutine gets to run
 			first: make(chan struct{}),
@@ -110,14 +113,14 @@ func (s *watch) begin() {
 	}
 }
 
-func (s *watch) end(problem error) {
+func (s *watch) end(used *usage, problem error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.known {
 		s.known = true
 		close(s.first)
 	}
-	s.begun, s.problem = time.Time{}, problem
+	s.begun, s.used, s.problem = time.Time{}, used, problem
 }
 
 // status returns what is wrong with the share, nil when it is healthy.

@@ -34,6 +34,8 @@ const (
 	AgentDir = "/run/podshare-agent"
 	// AgentProgram is the agent in its own image. No share can be mounted there either.
 	AgentProgram = "/podshare-agent"
+	// AgentMetricsPort names the sidecar's port where metrics are, for those who look for it: a PodMonitor.
+	AgentMetricsPort = "podshare"
 	// NoTokenVolume is the empty volume that takes the place of the service account's token in the sidecar.
 	NoTokenVolume = "podshare--no-token" //nolint:gosec // a name
 )

@@ -34,6 +34,11 @@ func takePort(c *Config, v string) (err error) {
 	return err
 }
 
+func takeMetrics(c *Config, v string) error {
+	c.Agent.Metrics = v == "true"
+	return oneOf(v, "true", "false")
+}
+
 func takeCPU(of func(*Agent) *Resources) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		quantity, err := ParseQuantity(v)

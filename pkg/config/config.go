@@ -65,8 +65,10 @@ type Agent struct {
 	ImagePullPolicy string
 	// Probe is how the kubelet asks the sidecar: one of ProbeKinds.
 	Probe ProbeKind
-	// Port is where the sidecar answers httpGet.
+	// Port is where the sidecar answers httpGet, and tells metrics.
 	Port int
+	// Metrics says that the sidecar tells how much of each share is used.
+	Metrics bool
 	// Requests and Limits are the sidecar's. A pod's quality of service may ask for less, or for limits alone.
 	Requests, Limits Resources
 	// MinFree says when a share is full, and its producers unready: when less is free than a percentage of it, and less than a number

@@ -72,6 +72,7 @@ var fields = map[string]field{
 	"agent.imagePullPolicy":           {take: takePullPolicy},
 	"agent.probe":                     {take: takeProbe},
 	"agent.port":                      {take: takePort},
+	"agent.metrics":                   {take: takeMetrics},
 	"agent.resources.requests.cpu":    {take: takeCPU(func(a *Agent) *Resources { return &a.Requests })},
 	"agent.resources.requests.memory": {take: takeMemory(func(a *Agent) *Resources { return &a.Requests })},
 	"agent.resources.limits.cpu":      {take: takeCPU(func(a *Agent) *Resources { return &a.Limits })},

@@ -35,6 +35,7 @@ agent:
   imagePullPolicy: Always
   probe: httpGet
   port: 9999
+  metrics: true
   resources:
     requests: {cpu: 5m, memory: 24Mi}
     limits: {cpu: 1, memory: 48Mi}
@@ -50,7 +51,7 @@ agent:
 		Agent: config.Agent{
 			Image: "registry.example.com:5000/mirror/podshare-agent:v1@sha256:" +
 				"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-			ImagePullPolicy: "Always", Probe: config.ProbeHTTPGet, Port: 9999,
+			ImagePullPolicy: "Always", Probe: config.ProbeHTTPGet, Port: 9999, Metrics: true,
 			Requests: config.Resources{CPU: resource.MustParse("5m"), Memory: resource.MustParse("24Mi")},
 			Limits:   config.Resources{CPU: resource.MustParse("1"), Memory: resource.MustParse("48Mi")},
 			MinFree:  config.MinFree{Percent: 10, Bytes: resource.MustParse("5Gi"), Inodes: 500},
@@ -96,6 +97,7 @@ agent:
   imagePullPolicy: Sometimes
   probe: tcp
   port: 80
+  metrics: yes
   resources:
     requests: {cpu: 0, memory: lots}
     limits: 100m
@@ -126,12 +128,13 @@ config.yaml:21: agent.image: "podshare agent" must be the reference of an image,
 config.yaml:22: agent.imagePullPolicy: "Sometimes" must be one of ["IfNotPresent" "Always" "Never"]
 config.yaml:23: agent.probe: "tcp" must be one of ["exec" "httpGet"]
 config.yaml:24: agent.port: "80" must be a whole number from 1024 to 65535
-config.yaml:26: agent.resources.requests.cpu: "0" must be an amount of CPU time above 0, such as "10m" or "0.5"
-config.yaml:26: agent.resources.requests.memory: "lots" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
-config.yaml:27: agent.resources.limits: must be a mapping of cpu, memory
-config.yaml:28: agent.minFree.percent: "101" must be a whole number from 0 to 100
-config.yaml:28: agent.minFree.bytes: "5%" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
-config.yaml:28: agent.minFree.inodes: "-1" must be a whole number from 0 to 1000000000`, err.Error())
+config.yaml:25: agent.metrics: "yes" must be one of ["true" "false"]
+config.yaml:27: agent.resources.requests.cpu: "0" must be an amount of CPU time above 0, such as "10m" or "0.5"
+config.yaml:27: agent.resources.requests.memory: "lots" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:28: agent.resources.limits: must be a mapping of cpu, memory
+config.yaml:29: agent.minFree.percent: "101" must be a whole number from 0 to 100
+config.yaml:29: agent.minFree.bytes: "5%" must be a whole number of bytes above 0, such as "500Mi", "10Gi" or "1Ti"
+config.yaml:29: agent.minFree.inodes: "-1" must be a whole number from 0 to 1000000000`, err.Error())
 }
 
 func TestAFileThatIsNoConfiguration(t *testing.T) {

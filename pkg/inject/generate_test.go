@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/podshare/podshare/pkg/api"
+	"github.com/podshare/podshare/pkg/config"
 )
 
 // podCase is a generated pod and what it is meant to be.
@@ -22,6 +23,8 @@ type podCase struct {
 	image              string   // the PYTHONPATH of the image, which its annotation says too
 	readiness          string   // of the annotation; the default without it
 	configMap          map[string]string
+	platform           *config.Config
+	hostNetwork        bool
 }
 
 // drawCase generates pods that are accepted: with and without each list, half injected, with variables of every kind and with
@@ -41,12 +44,18 @@ func drawCase(t *rapid.T) *podCase {
 	}
 	c.image = rapid.SampledFrom([]string{"", "/usr/lib/app", "/app:/podshare/rules"}).Draw(t, "image")
 	c.readiness = rapid.SampledFrom([]string{"", "sidecar", "container", "none"}).Draw(t, "readiness")
+	c.platform = config.Default()
+	c.platform.Agent.Probe = rapid.SampledFrom(config.ProbeKinds).Draw(t, "probe")
+	c.platform.Agent.Metrics = rapid.Bool().Draw(t, "metrics")
 	c.configMap = map[string]string{"LOG_LEVEL": "debug"}
 	if rapid.Bool().Draw(t, "configMap sets PYTHONPATH") {
 		c.configMap[api.EnvPythonPath] = "/from/configmap"
 	}
 	spec := c.mapping(t, "spec")
 	c.security(t, "pod", spec, "fsGroup")
+	if c.hostNetwork = rapid.IntRange(0, 3).Draw(t, "is on the host's network") == 0; c.hostNetwork {
+		spec["hostNetwork"] = true
+	}
 	if rapid.Bool().Draw(t, "has no token") {
 		spec["automountServiceAccountToken"] = false
 	}

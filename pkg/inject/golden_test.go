@@ -91,6 +91,7 @@ func goldenConfig(pod string) *config.Config {
 	if strings.Contains(pod, "-http-get") {
 		c.Agent.Probe = config.ProbeHTTPGet
 	}
+	c.Agent.Metrics = strings.Contains(pod, "-metrics")
 	return c
 }
 

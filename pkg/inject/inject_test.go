@@ -174,14 +174,18 @@ func FuzzPod(f *testing.F) {
 		if err != nil {
 			return // no pod
 		}
-		result, err := pod.Inject("shop", config.Default())
-		if err != nil {
-			require.ErrorAs(t, err, new(*inject.RefusedError))
-			return
+		for _, metrics := range []bool{false, true} {
+			platform := config.Default()
+			platform.Agent.Metrics = metrics
+			result, err := pod.Inject("shop", platform)
+			if err != nil {
+				require.ErrorAs(t, err, new(*inject.RefusedError))
+				continue
+			}
+			again, err := injectJSON(apply(t, raw, result), "shop", platform)
+			require.NoError(t, err)
+			require.Empty(t, again.Patch)
 		}
-		again, err := injectJSON(apply(t, raw, result), "shop", config.Default())
-		require.NoError(t, err)
-		require.Empty(t, again.Patch)
 	})
 }
 

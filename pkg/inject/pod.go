@@ -76,6 +76,7 @@ type container struct {
 
 	Image           string
 	Command, Args   []string
+	Ports           []containerPort
 	RestartPolicy   string
 	ReadinessProbe  *probe
 	SecurityContext identity
@@ -92,6 +93,13 @@ type container struct {
 type envVar struct {
 	Name, Value string
 	ValueFrom   bool
+}
+
+// containerPort is a port of a container, as it is read and as it is written.
+type containerPort struct {
+	Name     string `json:"name"`
+	Number   *int64 `json:"containerPort"`
+	Protocol string `json:"protocol"` // is not read
 }
 
 // mount is a volumeMount, as it is read and as it is written.

@@ -33,7 +33,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 		c := drawCase(t)
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := injectJSON(raw, "shop", config.Default())
+		result, err := injectJSON(raw, "shop", c.platform)
 		require.NoError(t, err)
 
 		var after map[string]any
@@ -50,7 +50,7 @@ func TestAnyPodComesOutAsIntended(t *testing.T) {
 			require.NotContains(t, warning, "\n")
 		}
 
-		again, err := injectJSON(injected, "shop", config.Default())
+		again, err := injectJSON(injected, "shop", c.platform)
 		require.NoError(t, err)
 		require.Empty(t, again.Patch, "a second injection has nothing to do")
 		require.Equal(t, result.Report, again.Report)
@@ -67,7 +67,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 		}
 		raw, err := json.Marshal(c.pod)
 		require.NoError(t, err)
-		result, err := injectJSON(raw, "shop", config.Default())
+		result, err := injectJSON(raw, "shop", c.platform)
 		require.NoError(t, err)
 		var between map[string]any
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &between))
@@ -83,7 +83,7 @@ func TestWhatComesBetweenTwoInjectionsTakesPart(t *testing.T) {
 
 		raw, err = json.Marshal(between)
 		require.NoError(t, err)
-		result, err = injectJSON(raw, "shop", config.Default())
+		result, err = injectJSON(raw, "shop", c.platform)
 		require.NoError(t, err)
 		var pod corev1.Pod
 		require.NoError(t, json.Unmarshal(apply(t, raw, result), &pod))
@@ -176,7 +176,24 @@ func requireReadiness(t *rapid.T, c *podCase, pod *corev1.Pod) {
 			Name: "podshare-" + s, MountPath: "/podshare/" + s, ReadOnly: slices.Contains(c.consumed, s),
 		})
 	}
+	requireAgentsPort(t, c, &agents[0])
 	requireAgentsUser(t, c, pod, &agents[0])
+}
+
+// requireAgentsPort checks that the sidecar listens where the platform says so, and nowhere on the host's network.
+func requireAgentsPort(t *rapid.T, c *podCase, agent *corev1.Container) {
+	probe := agent.ReadinessProbe
+	asked := !c.hostNetwork && c.platform.Agent.Probe == config.ProbeHTTPGet
+	require.Equal(t, asked, probe.HTTPGet != nil)
+	require.Equal(t, !asked, probe.Exec != nil)
+	require.Equal(t, asked, slices.Contains(agent.Args, "--port=9472"))
+	told := !c.hostNetwork && c.platform.Agent.Metrics
+	require.Equal(t, told, slices.Contains(agent.Args, "--metrics-port=9472"))
+	if !told {
+		require.Empty(t, agent.Ports)
+		return
+	}
+	require.Equal(t, []corev1.ContainerPort{{Name: "podshare", ContainerPort: 9472, Protocol: corev1.ProtocolTCP}}, agent.Ports)
 }
 
 // requireAgentsUser checks that the sidecar is never root, and that it judges permissions only as the user and group that all

@@ -162,6 +162,8 @@ func (c *container) read(r *decode.Reader) {
 			r.Strings(&c.Command)
 		case "args":
 			r.Strings(&c.Args)
+		case "ports":
+			c.Ports = decode.List(r, (*containerPort).read)
 		case "restartPolicy":
 			r.String(&c.RestartPolicy)
 		case "readinessProbe":
@@ -170,6 +172,17 @@ func (c *container) read(r *decode.Reader) {
 			c.SecurityContext.read(r)
 		case "resources":
 			c.Resources.read(r)
+		}
+	}
+}
+
+func (p *containerPort) read(r *decode.Reader) {
+	for field := range r.Fields() {
+		switch string(field) {
+		case "name":
+			r.String(&p.Name)
+		case "containerPort":
+			r.OptionalInt64(&p.Number)
 		}
 	}
 }

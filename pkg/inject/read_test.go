@@ -35,7 +35,7 @@ func FuzzParse(f *testing.F) {
 		`{"apiVersion":"v1","kind":"Pod","spec":{"initContainers":[],"containers":[{"Name":"a","env":[{"valueFrom":{}},{"valueFrom":null}],` +
 			`"envFrom":[{"prefix":"P"},{}],"volumeDevices":[{"devicePath":"/d"}],"readinessProbe":{"httpGet":{"port":"http"}},"command":["a",null]}]}}`,
 		`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"readinessProbe":{"httpGet":{"path":"/","port":8080},"exec":{"command":[]}},` +
-			`"resources":{"limits":{"cpu":1,"memory":"1Gi"},"requests":null}}]}}`,
+			`"resources":{"limits":{"cpu":1,"memory":"1Gi"},"requests":null},"ports":[{"name":"podshare","containerPort":9472,"protocol":"TCP"},{}]}]}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -77,6 +77,10 @@ func essence(t *testing.T, raw []byte) *Pod {
 		c.Resources, c.mounts, c.env = resources{}, list{}, list{}
 		for _, list := range []*[]string{&c.Command, &c.Args, &c.EnvPrefixes, &c.DevicePaths} {
 			*list = append([]string(nil), *list...)
+		}
+		c.Ports = append([]containerPort(nil), c.Ports...)
+		for n := range c.Ports { // always written
+			c.Ports[n].Number = new(*cmp.Or(c.Ports[n].Number, new(int64(0))))
 		}
 		c.Env, c.VolumeMounts = append([]envVar(nil), c.Env...), append([]mount(nil), c.VolumeMounts...)
 		if c.ReadinessProbe != nil && c.ReadinessProbe.Exec != nil {

@@ -39,6 +39,7 @@ type agentContainer struct {
 	RestartPolicy   string          `json:"restartPolicy,omitempty"`
 	Command         []string        `json:"command"`
 	Args            []string        `json:"args"`
+	Ports           []containerPort `json:"ports,omitempty"`
 	ReadinessProbe  *probe          `json:"readinessProbe,omitempty"`
 	Resources       *resources      `json:"resources,omitempty"`
 	SecurityContext securityContext `json:"securityContext"`
@@ -176,6 +177,9 @@ func (i *injection) putAgent(want *agentContainer) {
 	if !slices.Equal(there.Args, want.Args) {
 		i.set(there.path+"/args", want.Args)
 	}
+	for _, port := range want.Ports {
+		i.addPort(there, port)
+	}
 	if want.ReadinessProbe != nil && !there.ReadinessProbe.asks(want.ReadinessProbe) {
 		i.set(there.path+"/readinessProbe", want.ReadinessProbe)
 	}
@@ -184,6 +188,17 @@ func (i *injection) putAgent(want *agentContainer) {
 	}
 	for _, m := range want.VolumeMounts {
 		i.addMount(there, m, i.agentConflict)
+	}
+}
+
+// addPort makes a container have a port of that name. One that nobody asks for any more stays: it opens nothing.
+func (i *injection) addPort(c *container, want containerPort) {
+	n := slices.IndexFunc(c.Ports, func(p containerPort) bool { return p.Name == want.Name })
+	switch {
+	case n < 0:
+		i.append(list{c.path + "/ports", c.Ports != nil}, want)
+	case !equal(c.Ports[n].Number, want.Number):
+		i.set(c.path+"/ports/"+strconv.Itoa(n)+"/containerPort", want.Number)
 	}
 }
 

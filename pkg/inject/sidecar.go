@@ -16,12 +16,17 @@ func (i *injection) addSidecar() {
 	c.RestartPolicy = "Always"
 	c.Args = append([]string{"run"}, i.watchArguments(i.identity().judged)...)
 	c.ReadinessProbe = newProbe()
-	// Pods on the host's network would have to share the port with each other.
-	if i.config.Agent.Probe == config.ProbeHTTPGet && !i.pod.spec.HostNetwork {
-		c.Args = append(c.Args, "--port="+strconv.Itoa(i.config.Agent.Port))
-		c.ReadinessProbe.HTTPGet = &httpGetAction{Path: readyPath, Port: i.config.Agent.Port}
+	agent := &i.config.Agent
+	listens := !i.pod.spec.HostNetwork // there, pods would have to share the port with each other
+	if listens && agent.Probe == config.ProbeHTTPGet {
+		c.Args = append(c.Args, "--port="+strconv.Itoa(agent.Port))
+		c.ReadinessProbe.HTTPGet = &httpGetAction{Path: readyPath, Port: agent.Port}
 	} else {
 		c.ReadinessProbe.Exec = &execAction{Command: sidecarCheck}
+	}
+	if listens && agent.Metrics {
+		c.Args = append(c.Args, "--metrics-port="+strconv.Itoa(agent.Port))
+		c.Ports = []containerPort{{api.AgentMetricsPort, new(int64(agent.Port)), "TCP"}}
 	}
 	for _, s := range i.request.Shares {
 		c.VolumeMounts = append(c.VolumeMounts, shareMount(s))

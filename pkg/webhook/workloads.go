@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -24,7 +23,7 @@ func (v *verdict) validateWorkload(injector Injector) *admissionv1.AdmissionResp
 	if w.Deleted { // what is changed now is only on its way out
 		return response
 	}
-	warnings := misplaced(w)
+	warnings := w.Warnings()
 	mistakes, more, err := v.check(w, injector)
 	if err != nil { // our own mistake is none of theirs; their pods are refused all the same
 		v.result, v.reason, v.message = failed, "internal", safe(err.Error(), maxMessage)
@@ -50,13 +49,7 @@ func (v *verdict) check(w *workload.Workload, injector Injector) (field.ErrorLis
 	if !ok {
 		return nil, nil, err
 	}
-	var mistakes field.ErrorList
-	for _, m := range refusal.Mistakes {
-		there := *m
-		there.Field = w.Path + "." + m.Field
-		mistakes = append(mistakes, &there)
-	}
-	return mistakes, nil, nil
+	return w.Mistakes(refusal), nil, nil
 }
 
 // added are the mistakes that an update adds. One that was there before keeps nobody from changing something else: a workload can
@@ -70,15 +63,6 @@ func (v *verdict) added(mistakes field.ErrorList, injector Injector) field.Error
 	return slices.DeleteFunc(slices.Clone(mistakes), func(m *field.Error) bool {
 		return slices.ContainsFunc(before, func(b *field.Error) bool { return b.Error() == m.Error() })
 	})
-}
-
-// misplaced warns of annotations on the workload itself.
-func misplaced(w *workload.Workload) []string {
-	var warnings []string
-	for _, key := range w.Misplaced() {
-		warnings = append(warnings, fmt.Sprintf("podshare: %s does nothing on the %s; move it to %s.metadata", key, w.Kind, w.Path))
-	}
-	return warnings
 }
 
 // bounded makes warnings fit, and none repeat.

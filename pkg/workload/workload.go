@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/decode"
 	"github.com/podshare/podshare/pkg/inject"
@@ -50,6 +52,9 @@ func Kinds() []string {
 	return kinds
 }
 
+// Knows says whether Read takes objects of a kind.
+func Knows(apiVersion, kind string) bool { return paths[apiVersion][kind] != "" }
+
 // Read reads a workload within a document. The error says why it is none.
 func Read(r *decode.Reader) (*Workload, error) {
 	o := object{template: &inject.Pod{}, jobTemplate: &inject.Pod{}}
@@ -83,4 +88,24 @@ func (w *Workload) Misplaced() []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Warnings tell of the misplaced annotations.
+func (w *Workload) Warnings() []string {
+	var warnings []string
+	for _, key := range w.Misplaced() {
+		warnings = append(warnings, fmt.Sprintf("podshare: %s does nothing on the %s; move it to %s.metadata", key, w.Kind, w.Path))
+	}
+	return warnings
+}
+
+// Mistakes are those of its pod, with the fields of the workload that they are in.
+func (w *Workload) Mistakes(refusal *inject.RefusedError) field.ErrorList {
+	var mistakes field.ErrorList
+	for _, m := range refusal.Mistakes {
+		there := *m
+		there.Field = w.Path + "." + m.Field
+		mistakes = append(mistakes, &there)
+	}
+	return mistakes
 }
