@@ -44,6 +44,7 @@ func TestEachAlertFires(t *testing.T) {
 		{"PodsharePodsWaiting", "Pods wait for the share default/taken: 1, ClaimNotReadWriteMany", claimOfSomebodyElse},
 		{"PodshareShareUnused", "No pod has used the share default/unused for a week", claimWithoutPods},
 		{"PodshareReconcileErrors", "podshare-controller fails again and again: Forbidden", quotaOfNoClaims},
+		{"PodshareShareNotReady", "The share default/reader is not ready in 1 of its pods (consumer)", func(*testing.T) {}},
 		{"PodshareWebhookErrors", "100% of the requests about workloads end in malformed", nonsense},
 		{"PodshareWebhookSlow", "One of 100 answers about workloads takes 2.", slowRequest},
 		{"PodshareCertificateExpiring", "The webhook's certificate ends in 1d", shortCertificate},

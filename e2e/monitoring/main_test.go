@@ -1,6 +1,6 @@
-// Package monitoring_test runs a real Prometheus beside a control plane with podshare's webhook and controller, with podshare's rules, and
-// makes the alerts fire. What needs a node is not here, the figures of kubelets and of agents;
-// manifests/monitoring/rules.test.yaml plays them.
+// Package monitoring_test runs a real Prometheus beside a control plane with podshare's webhook and controller and an agent, with
+// podshare's rules, and makes the alerts fire. What needs a node, or a file system that is full or hangs, is not here;
+// manifests/monitoring/rules.test.yaml plays that.
 package monitoring_test
 
 import (
@@ -66,7 +66,7 @@ func run(m *testing.M, program string) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/podshare-webhook", "./cmd/podshare-controller")
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/podshare-webhook", "./cmd/podshare-controller", "./cmd/podshare-agent")
 	if printed, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("building podshare: %w\n%s", err, printed)
 	}

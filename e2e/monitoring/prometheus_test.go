@@ -26,6 +26,8 @@ scrape_configs:
   - job_name: podshare
     honor_labels: true
     static_configs: [{targets: [%[2]q, %[3]q]}]
+  - job_name: podshare-agents
+    static_configs: [{targets: ["127.0.0.1:%[5]d"], labels: {namespace: default, pod: reader}}]
   - job_name: apiserver
     scheme: https
     tls_config: {ca_file: %[1]s/ca.crt}
@@ -47,19 +49,22 @@ func startPrometheus(ctx context.Context, program, dir string) (*server, error) 
 	if err != nil {
 		return nil, err
 	}
+	ports, err := cluster.FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	if err := startAgent(dir, ports[1]); err != nil {
+		return nil, err
+	}
 	webhook, controller := podshare.MetricsAddresses()
 	for name, content := range map[string][]byte{
 		"rules.yaml":      holds.ReplaceAll(rules, []byte("$1 0s")),
-		"prometheus.yaml": fmt.Appendf(nil, configuration, dir, webhook, controller, host.Host),
+		"prometheus.yaml": fmt.Appendf(nil, configuration, dir, webhook, controller, host.Host, ports[1]),
 		"ca.crt":          access.CAData, "token": []byte(access.BearerToken),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return nil, err
 		}
-	}
-	ports, err := cluster.FreePorts(1)
-	if err != nil {
-		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	process, err := kubernetes.Run("prometheus", []string{
@@ -70,7 +75,18 @@ func startPrometheus(ctx context.Context, program, dir string) (*server, error) 
 		return nil, err
 	}
 	s := &server{"http://" + address}
-	return s, process.Await(ctx, "Prometheus to be ready", limit, func(ctx context.Context) error { return s.get(ctx, "/api/v1/status/runtimeinfo", nil, nil) })
+	return s, process.Await(ctx, "Prometheus to be ready", limit, func(ctx context.Context) error {
+		return s.get(ctx, "/api/v1/status/runtimeinfo", nil, nil)
+	})
+}
+
+// startAgent runs an agent as in a pod. Its share is this machine's file system, in which it waits for a file.
+func startAgent(programs string, port int) error {
+	_, err := kubernetes.Run("agent", []string{
+		filepath.Join(programs, "podshare-agent"), "run", "--consume=reader:/", "--await=reader/podshare/never-there",
+		fmt.Sprintf("--metrics-port=%d", port), fmt.Sprintf("--socket=@podshare-monitoring-%d", port),
+	})
+	return err
 }
 
 // get asks the HTTP API; into gets the answer's data.
