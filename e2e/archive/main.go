@@ -32,7 +32,7 @@ const (
 func main() {
 	version := flag.String("version", "", `the release, such as "v0.1.0"`)
 	flag.Parse()
-	if err := release(*version, flag.Args(), "bin", "dist"); err != nil {
+	if err := release(*version, flag.Args(), "dist"); err != nil {
 		fmt.Fprintln(os.Stderr, "archive:", err)
 		os.Exit(1)
 	}
@@ -40,8 +40,11 @@ func main() {
 
 var versions = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
-// release packs the programs of platforms such as linux_amd64, which are in a directory each, and writes krew's manifest beside the archives.
-func release(version string, platforms []string, from, to string) error {
+// programs has a directory for each platform, such as linux_amd64.
+const programs = "bin"
+
+// release packs the programs of platforms, and writes krew's manifest beside the archives.
+func release(version string, platforms []string, to string) error {
 	if !versions.MatchString(version) {
 		return fmt.Errorf(`-version %q must be a release, such as "v0.1.0"`, version)
 	}
@@ -63,7 +66,7 @@ func release(version string, platforms []string, from, to string) error {
 		if err := writeFile(filepath.Join(to, archive), func(out io.Writer) error {
 			digest := sha256.New()
 			defer func() { p.SHA256 = fmt.Sprintf("%x", digest.Sum(nil)) }()
-			return pack(io.MultiWriter(out, digest), append(files, filepath.Join(from, name, p.Bin))...)
+			return pack(io.MultiWriter(out, digest), append(files, filepath.Join(programs, name, p.Bin))...)
 		}); err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ import (
 )
 
 func TestAReleaseHasAnArchiveForEachPlatformAndAManifestThatNamesThem(t *testing.T) {
-	dir := programs(t)
-	require.NoError(t, release("v1.2.3", []string{"linux_amd64", "windows_amd64"}, "bin", "dist"))
+	dir := workingDirectory(t)
+	require.NoError(t, release("v1.2.3", []string{"linux_amd64", "windows_amd64"}, "dist"))
 
 	assert.Equal(t, map[string]string{
 		"kubectl-podshare": "linux -rwxr-xr-x", "kubectl_complete-podshare": "completion -rwxr-xr-x", "LICENSE": "licence -rw-r--r--",
@@ -45,22 +45,22 @@ func TestAReleaseHasAnArchiveForEachPlatformAndAManifestThatNamesThem(t *testing
 	}, manifest.Spec.Platforms[0])
 	assert.LessOrEqual(t, len(manifest.Spec.ShortDescription), 50, "what krew allows")
 
-	require.NoError(t, release("v1.2.3", []string{"linux_amd64"}, "bin", "again"))
+	require.NoError(t, release("v1.2.3", []string{"linux_amd64"}, "again"))
 	again, err := os.ReadFile(filepath.Join(dir, "again/kubectl-podshare_linux_amd64.tar.gz"))
 	require.NoError(t, err)
 	assert.Equal(t, content, again, "the same programs give the same archive")
 }
 
 func TestAReleaseThatCannotBe(t *testing.T) {
-	programs(t)
-	assert.EqualError(t, release("main", nil, "bin", "dist"), `-version "main" must be a release, such as "v0.1.0"`)
-	assert.EqualError(t, release("v1.2.3", []string{"linux"}, "bin", "dist"), `platform "linux" must be <os>_<arch>, such as "linux_amd64"`)
-	assert.EqualError(t, release("v1.2.3", []string{"linux_arm64"}, "bin", "dist"), "open bin/linux_arm64/kubectl-podshare: no such file or directory")
+	workingDirectory(t)
+	assert.EqualError(t, release("main", nil, "dist"), `-version "main" must be a release, such as "v0.1.0"`)
+	assert.EqualError(t, release("v1.2.3", []string{"linux"}, "dist"), `platform "linux" must be <os>_<arch>, such as "linux_amd64"`)
+	assert.EqualError(t, release("v1.2.3", []string{"linux_arm64"}, "dist"), "open bin/linux_arm64/kubectl-podshare: no such file or directory")
 	assert.NoFileExists(t, "dist/kubectl-podshare_linux_arm64.tar.gz")
 }
 
-// programs makes a directory with what is packed the working one.
-func programs(t *testing.T) string {
+// workingDirectory makes a directory with what is packed the working one.
+func workingDirectory(t *testing.T) string {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, content := range map[string]string{
