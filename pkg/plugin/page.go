@@ -20,7 +20,9 @@ func (p *page) line(format string, args ...any) {
 }
 
 // field is a line of a name and what it is.
-func (p *page) field(name, format string, args ...any) { p.line("%s:\t%s", name, fmt.Sprintf(format, args...)) }
+func (p *page) field(name, format string, args ...any) {
+	p.line("%s:\t%s", name, fmt.Sprintf(format, args...))
+}
 
 // row is a line of a table, indented.
 func (p *page) row(cells ...string) {
