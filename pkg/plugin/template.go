@@ -113,7 +113,7 @@ func (c *workloadCase) explain() *explanation {
 	if asks {
 		e.findings = c.gate.whyNotCalled(namespace, c.namespace, c.templateLabels())
 	}
-	e.findings = append(e.findings, misplaced(c.Kind, namespace, name, c.Path, c.Misplaced())...)
+	e.findings = append(e.findings, misplaced(c.Kind, namespace, name, annotationsIn(c.Workload), c.Misplaced())...)
 	e.findings = append(e.findings, unread(c.Kind+" "+name, c.object.GetAnnotations(), c.object.GetLabels())...)
 	e.findings = append(e.findings, unread("the template of "+c.Kind+" "+name, template, c.templateLabels())...)
 	result, err := c.Pod.Inject(namespace, c.settings.Config)
@@ -122,7 +122,7 @@ func (c *workloadCase) explain() *explanation {
 		e.verdict = "asks for no share"
 		if len(e.findings) == 0 {
 			e.findings = []finding{ok("there is no annotation of podshare's on it or its template").
-				mend("to give its pods a share, add %s or %s to %s.metadata.annotations", api.Consume, api.Produce, c.Path)}
+				mend("to give its pods a share, add %s or %s to %s", api.Consume, api.Produce, annotationsIn(c.Workload))}
 		}
 	case err != nil:
 		e.verdict = "its pods are refused"

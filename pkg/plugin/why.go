@@ -17,6 +17,7 @@ import (
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/inject"
 	"github.com/podshare/podshare/pkg/share"
+	"github.com/podshare/podshare/pkg/workload"
 )
 
 // whyNot says why nothing of podshare's, or not all of it, is in a pod.
@@ -86,12 +87,12 @@ func (c *podCase) inOwner(owner *unstructured.Unstructured) []finding {
 	kind, name, namespace := owner.GetKind(), owner.GetName(), owner.GetNamespace()
 	w := readWorkload(owner)
 	if w == nil { // a kind that podshare does not know: what it copies to its pods is its own matter
-		return misplaced(kind, namespace, name, "its pod template", ourKeys(owner.GetAnnotations()))
+		return misplaced(kind, namespace, name, "the metadata of its pod template", ourKeys(owner.GetAnnotations()))
 	}
 	if metav1.GetControllerOf(owner) != nil {
 		return nil // it has the template of what made it, which is looked at too
 	}
-	findings := misplaced(kind, namespace, name, w.Path, w.Misplaced())
+	findings := misplaced(kind, namespace, name, annotationsIn(w), w.Misplaced())
 	findings = append(findings, unread(kind+" "+name, owner.GetAnnotations(), owner.GetLabels())...)
 	if keys := ourKeys(w.Pod.Metadata().Annotations); len(keys) > 0 {
 		f := broken("the template of %s %s has %s by now; the pod was made before, from an older one", kind, name, strings.Join(keys, ", "))
@@ -100,6 +101,9 @@ func (c *podCase) inOwner(owner *unstructured.Unstructured) []finding {
 	return findings
 }
 
+// annotationsIn is where a workload's pods have their annotations from.
+func annotationsIn(w *workload.Workload) string { return w.Path + ".metadata.annotations" }
+
 // templateOf says where a pod's annotations are written: in the template of what made it.
 func (c *podCase) templateOf() string {
 	if len(c.owners) == 0 {
@@ -107,7 +111,7 @@ func (c *podCase) templateOf() string {
 	}
 	top := c.owners[len(c.owners)-1]
 	if w := readWorkload(top); w != nil {
-		return fmt.Sprintf("%s.metadata.annotations of %s %s", w.Path, top.GetKind(), top.GetName())
+		return fmt.Sprintf("%s of %s %s", annotationsIn(w), top.GetKind(), top.GetName())
 	}
 	return fmt.Sprintf("the pod template of %s %s", top.GetKind(), top.GetName())
 }

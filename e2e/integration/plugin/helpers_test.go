@@ -58,9 +58,10 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`test-[a-z0-9]{5}`), "shop"},
 	{regexp.MustCompile(`pvc-[0-9a-f-]{36}`), "pvc-…"},
+	{regexp.MustCompile(`hostpath_pv/[0-9a-f-]{36}`), "hostpath_pv/…"},
 	{regexp.MustCompile(`\b(\d+(ms|[smhd]))+\b`), "1s"},
 	{regexp.MustCompile(`<invalid>`), "1s"},
-	{regexp.MustCompile(`[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \w+`), "Wed, 25 Nov 2026 09:00:00 UTC"},
+	{regexp.MustCompile(`[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \S+`), "Wed, 25 Nov 2026 09:00:00 UTC"},
 	{regexp.MustCompile(`web-[a-z0-9]{8,10}\b`), "web-6d4cf56db6"},
 	{regexp.MustCompile(`web-6d4cf56db6-[a-z0-9]{5}\b`), "web-6d4cf56db6-x7k2p"},
 	{regexp.MustCompile(`podshare-config-[a-z0-9]{10}\b`), "podshare-config-k5b9f8d8tm"},
@@ -75,6 +76,12 @@ func stable(output string) string {
 		output = c.pattern.ReplaceAllString(output, c.by)
 	}
 	return output
+}
+
+// beforeEvents cuts off what other controllers say as well, in their own order.
+func beforeEvents(output string) string {
+	before, _, _ := strings.Cut(output, "Events:\n")
+	return before
 }
 
 // newNamespace makes one for a test, whose pods can be created: they need an account.
