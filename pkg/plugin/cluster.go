@@ -39,15 +39,20 @@ func (c *cluster) typed() (*kubernetes.Clientset, error) { return kubernetes.New
 
 // now is the API server's time: that of this machine may be another one, and a lease is a matter of seconds.
 func (c *cluster) now(ctx context.Context) (time.Time, error) {
-	httpClient, err := rest.HTTPClientFor(c.access)
+	typed, err := c.typed()
 	if err != nil {
 		return time.Time{}, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.access.Host+"/version", nil)
+	asking, err := rest.HTTPClientFor(c.access)
 	if err != nil {
 		return time.Time{}, err
 	}
-	response, err := httpClient.Do(request)
+	url := typed.Discovery().RESTClient().Get().AbsPath("/version").URL()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url.String(), nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	response, err := asking.Do(request)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -56,11 +61,26 @@ func (c *cluster) now(ctx context.Context) (time.Time, error) {
 }
 
 // read gets an object and reports whether it is there. The error is about something else: most often the user may not look.
-func read[T client.Object](ctx context.Context, c *cluster, key client.ObjectKey, object T) (found bool, err error) {
+func (c *cluster) read(ctx context.Context, key client.ObjectKey, object client.Object) (found bool, err error) {
 	if err := c.Get(ctx, key, object); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
 	return true, nil
+}
+
+// notes are what could not be read, each with why.
+type notes []string
+
+func (n *notes) add(what string, err error) {
+	if err != nil {
+		*n = append(*n, what+": "+reason(err))
+	}
+}
+
+func (n notes) show(p *page) {
+	for _, what := range n {
+		p.field("Not Read", "%s", what)
+	}
 }
 
 // reason says in a few words why something could not be looked at.

@@ -88,38 +88,32 @@ type description struct {
 	class  *storagev1.StorageClass
 	volume *corev1.PersistentVolume
 	// events are the claim's, and the warnings of the pods; the oldest first.
-	events []corev1.Event
-	// unread is what could not be looked at, and why.
-	unread []string
+	events  []corev1.Event
+	notRead notes
 }
 
 // look reads what belongs to a share. What the user may not read is missing, and said so.
 func (c *cluster) look(ctx context.Context, s *clusterShare, settings settings) *description {
 	d := &description{clusterShare: s, settings: settings}
-	note := func(what string, err error) {
-		if err != nil {
-			d.unread = append(d.unread, what+": "+reason(err))
-		}
-	}
-	note("how full the volume is", c.addUsage(ctx, []*clusterShare{s}))
+	d.notRead.add("how full the volume is", c.addUsage(ctx, []*clusterShare{s}))
 	if name := s.className(); name != "" {
 		var class storagev1.StorageClass
-		found, err := read(ctx, c, client.ObjectKey{Name: name}, &class)
-		note("StorageClass "+name, err)
+		found, err := c.read(ctx, client.ObjectKey{Name: name}, &class)
+		d.notRead.add("StorageClass "+name, err)
 		if found {
 			d.class = &class
 		}
 	}
 	if s.claim != nil && s.claim.Spec.VolumeName != "" {
 		var volume corev1.PersistentVolume
-		found, err := read(ctx, c, client.ObjectKey{Name: s.claim.Spec.VolumeName}, &volume)
-		note("PersistentVolume "+s.claim.Spec.VolumeName, err)
+		found, err := c.read(ctx, client.ObjectKey{Name: s.claim.Spec.VolumeName}, &volume)
+		d.notRead.add("PersistentVolume "+s.claim.Spec.VolumeName, err)
 		if found {
 			d.volume = &volume
 		}
 	}
 	var events corev1.EventList
-	note("Events", c.List(ctx, &events, client.InNamespace(s.Namespace)))
+	d.notRead.add("Events", c.List(ctx, &events, client.InNamespace(s.Namespace)))
 	concerned := map[types.UID]bool{}
 	if s.claim != nil {
 		concerned[s.claim.UID] = true
@@ -144,9 +138,7 @@ func (d *description) page(now time.Time) *page {
 	d.showUsage(p)
 	d.showVolume(p)
 	p.field("May Produce", "%s", d.mayProduce())
-	for _, unread := range d.unread {
-		p.field("Not Read", "%s", unread)
-	}
+	d.notRead.show(p)
 	for _, f := range d.findings() {
 		p.field("Warning", "%s", f.Message)
 	}

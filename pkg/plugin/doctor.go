@@ -24,6 +24,9 @@ type doctor struct {
 	shares []*clusterShare
 }
 
+// reapply is what mends what is missing of an installation: docs/platform.md.
+const reapply = "kubectl apply -k manifests/overlays/default"
+
 // checks are what doctor looks at, in an order in which the first that fails is often why others do.
 var checks = []struct {
 	name string

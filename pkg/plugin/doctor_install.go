@@ -51,22 +51,22 @@ var deployments = []struct{ name, without string }{
 }
 
 func (d *doctor) checkInstallation(ctx context.Context) []finding {
-	switch found, err := read(ctx, d.cluster, client.ObjectKey{Name: systemNamespace}, &corev1.Namespace{}); {
+	switch found, err := d.read(ctx, client.ObjectKey{Name: systemNamespace}, &corev1.Namespace{}); {
 	case err != nil:
 		return hidden("namespace "+systemNamespace, err)
 	case !found:
 		return []finding{broken("namespace %s does not exist: podshare is not installed", systemNamespace).
-			mend("kubectl apply -k manifests/overlays/default")}
+			mend("%s", reapply)}
 	}
 	var findings []finding
 	for _, known := range deployments {
 		what := fmt.Sprintf("Deployment %s/%s", systemNamespace, known.name)
 		var deployment appsv1.Deployment
-		switch found, err := read(ctx, d.cluster, client.ObjectKey{Namespace: systemNamespace, Name: known.name}, &deployment); {
+		switch found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: known.name}, &deployment); {
 		case err != nil:
 			findings = append(findings, hidden(what, err)...)
 		case !found:
-			findings = append(findings, broken("%s does not exist: %s", what, known.without).mend("kubectl apply -k manifests/overlays/default"))
+			findings = append(findings, broken("%s does not exist: %s", what, known.without).mend("%s", reapply))
 		default:
 			findings = append(findings, judgeDeployment(&deployment, known.without))
 		}
@@ -106,7 +106,7 @@ func (d *doctor) checkVersions(ctx context.Context) []finding {
 	}
 	for _, known := range deployments {
 		var deployment appsv1.Deployment
-		found, err := read(ctx, d.cluster, client.ObjectKey{Namespace: systemNamespace, Name: known.name}, &deployment)
+		found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: known.name}, &deployment)
 		if containers := deployment.Spec.Template.Spec.Containers; err == nil && found && len(containers) > 0 {
 			running[known.name] = tag(containers[0].Image)
 			order = append(order, known.name)
@@ -143,13 +143,12 @@ func tag(image string) string {
 
 func (d *doctor) checkPolicy(ctx context.Context) []finding {
 	const without = "an annotated pod that the webhook was not asked about starts without its shares"
-	apply := "kubectl apply -k manifests/overlays/default"
 	var policy admissionv1.ValidatingAdmissionPolicy
-	switch found, err := read(ctx, d.cluster, client.ObjectKey{Name: policyName}, &policy); {
+	switch found, err := d.read(ctx, client.ObjectKey{Name: policyName}, &policy); {
 	case err != nil:
 		return hidden("ValidatingAdmissionPolicy "+policyName, err)
 	case !found:
-		return []finding{broken("ValidatingAdmissionPolicy %s does not exist: %s", policyName, without).mend("%s", apply)}
+		return []finding{broken("ValidatingAdmissionPolicy %s does not exist: %s", policyName, without).mend("%s", reapply)}
 	}
 	var bindings admissionv1.ValidatingAdmissionPolicyBindingList
 	if err := d.List(ctx, &bindings); err != nil {
@@ -162,12 +161,12 @@ func (d *doctor) checkPolicy(ctx context.Context) []finding {
 			}
 		}
 	}
-	return []finding{broken("ValidatingAdmissionPolicy %s has no binding that denies: %s", policyName, without).mend("%s", apply)}
+	return []finding{broken("ValidatingAdmissionPolicy %s has no binding that denies: %s", policyName, without).mend("%s", reapply)}
 }
 
 func (d *doctor) checkController(ctx context.Context) []finding {
 	var lease coordinationv1.Lease
-	switch found, err := read(ctx, d.cluster, client.ObjectKey{Namespace: systemNamespace, Name: controllerName}, &lease); {
+	switch found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: controllerName}, &lease); {
 	case err != nil:
 		return hidden("the controller's lease", err)
 	case !found:

@@ -115,7 +115,7 @@ func (d *doctor) lateVolume(ctx context.Context, s *clusterShare) []finding {
 		return nil
 	}
 	var volume corev1.PersistentVolume
-	if found, err := read(ctx, d.cluster, client.ObjectKey{Name: s.claim.Spec.VolumeName}, &volume); err != nil || !found {
+	if found, err := d.read(ctx, client.ObjectKey{Name: s.claim.Spec.VolumeName}, &volume); err != nil || !found {
 		return nil
 	}
 	return lateOf(&volume, fmt.Sprintf("share %s/%s", s.Namespace, s.Name))

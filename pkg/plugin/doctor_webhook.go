@@ -30,21 +30,20 @@ type registration struct {
 // registrations are podshare's, and what is wrong where one is missing.
 func (d *doctor) registrations(ctx context.Context) (list []registration, findings []finding) {
 	const mutating, validating = "MutatingWebhookConfiguration " + configurationName, "ValidatingWebhookConfiguration " + configurationName
-	apply := "kubectl apply -k manifests/overlays/default"
 	switch w := d.gate.webhook(); {
 	case d.gate.err != nil:
 		findings = append(findings, hidden(mutating, d.gate.err)...)
 	case w == nil:
-		findings = append(findings, broken("%s does not exist: annotated pods are refused, or start without their shares", mutating).mend("%s", apply))
+		findings = append(findings, broken("%s does not exist: annotated pods are refused, or start without their shares", mutating).mend("%s", reapply))
 	default:
 		list = append(list, registration{mutating, w.ClientConfig, w.FailurePolicy})
 	}
 	var configuration admissionv1.ValidatingWebhookConfiguration
-	switch found, err := read(ctx, d.cluster, client.ObjectKey{Name: configurationName}, &configuration); {
+	switch found, err := d.read(ctx, client.ObjectKey{Name: configurationName}, &configuration); {
 	case err != nil:
 		findings = append(findings, hidden(validating, err)...)
 	case !found || len(configuration.Webhooks) == 0:
-		findings = append(findings, warn("%s does not exist: mistakes in workloads are told only when their pods are made", validating).mend("%s", apply))
+		findings = append(findings, warn("%s does not exist: mistakes in workloads are told only when their pods are made", validating).mend("%s", reapply))
 	default:
 		list = append(list, registration{validating, configuration.Webhooks[0].ClientConfig, nil})
 	}
@@ -69,7 +68,7 @@ func judgeRegistration(r registration) finding {
 			mend("with cert-manager: kubectl -n cert-manager logs deployment/cert-manager-cainjector; else write the authority's certificate into it")
 	case r.policy != nil && *r.policy != admissionv1.Fail:
 		return warn("the failurePolicy of %s is %s: while the webhook does not answer, annotated pods are left to the policy %s", r.object, *r.policy, policyName).
-			mend("kubectl apply -k manifests/overlays/default")
+			mend("%s", reapply)
 	default:
 		return ok("%s is there, with a caBundle", r.object)
 	}
@@ -78,11 +77,11 @@ func judgeRegistration(r registration) finding {
 // checkService looks for somebody behind what the API server asks.
 func (d *doctor) checkService(ctx context.Context) []finding {
 	what := fmt.Sprintf("Service %s/%s", systemNamespace, webhookName)
-	switch found, err := read(ctx, d.cluster, client.ObjectKey{Namespace: systemNamespace, Name: webhookName}, &corev1.Service{}); {
+	switch found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: webhookName}, &corev1.Service{}); {
 	case err != nil:
 		return hidden(what, err)
 	case !found:
-		return []finding{broken("%s does not exist: the API server asks nobody", what).mend("kubectl apply -k manifests/overlays/default")}
+		return []finding{broken("%s does not exist: the API server asks nobody", what).mend("%s", reapply)}
 	}
 	var slices discoveryv1.EndpointSliceList
 	if err := d.List(ctx, &slices, client.InNamespace(systemNamespace), client.MatchingLabels{discoveryv1.LabelServiceName: webhookName}); err != nil {
@@ -109,7 +108,7 @@ const few = 14
 func (d *doctor) checkCertificate(ctx context.Context) []finding {
 	list, _ := d.registrations(ctx)
 	var secret corev1.Secret
-	found, err := read(ctx, d.cluster, client.ObjectKey{Namespace: systemNamespace, Name: certificateSecret}, &secret)
+	found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: certificateSecret}, &secret)
 	if found {
 		chain, broken := d.readChain(&secret)
 		if broken != nil {

@@ -73,7 +73,7 @@ type gate struct {
 
 func (c *cluster) gate(ctx context.Context) gate {
 	var configuration admissionv1.MutatingWebhookConfiguration
-	found, err := read(ctx, c, client.ObjectKey{Name: configurationName}, &configuration)
+	found, err := c.read(ctx, client.ObjectKey{Name: configurationName}, &configuration)
 	if !found {
 		return gate{err: err}
 	}

@@ -28,29 +28,23 @@ type podCase struct {
 	// claims by the names of their shares; a share that has none is not in it.
 	claims map[string]*corev1.PersistentVolumeClaim
 	// events of the pod, the oldest first.
-	events []corev1.Event
-	// notRead is what the user may not read, or what failed.
-	notRead []string
+	events  []corev1.Event
+	notRead notes
 }
 
 // pod reads what belongs to a pod. What cannot be read is noted, since the rest may explain it all the same.
 func (e *explainer) pod(ctx context.Context, pod *corev1.Pod) *podCase {
 	c := &podCase{Pod: pod, settings: e.settings, gate: e.gate}
-	note := func(what string, err error) {
-		if err != nil {
-			c.notRead = append(c.notRead, what+": "+reason(err))
-		}
-	}
-	note("MutatingWebhookConfiguration "+configurationName, e.gate.err)
+	c.notRead.add("MutatingWebhookConfiguration "+configurationName, e.gate.err)
 	var err error
 	c.owners, err = e.ownersOf(ctx, pod)
-	note("what made the pod", err)
+	c.notRead.add("what made the pod", err)
 	c.events, err = e.eventsOn(ctx, pod.Namespace, pod.UID)
-	note("Events", err)
+	c.notRead.add("Events", err)
 	c.namespace, err = e.namespace(ctx, pod.Namespace)
-	note("namespace "+pod.Namespace, err)
+	c.notRead.add("namespace "+pod.Namespace, err)
 	c.claims, err = e.claimsOf(ctx, pod.Namespace, named(pod.Annotations))
-	note("claims", err)
+	c.notRead.add("claims", err)
 	return c
 }
 
@@ -67,7 +61,7 @@ func (c *cluster) claimsOf(ctx context.Context, namespace string, shares []share
 	claims := map[string]*corev1.PersistentVolumeClaim{}
 	for _, s := range shares {
 		var claim corev1.PersistentVolumeClaim
-		found, err := read(ctx, c, client.ObjectKey{Namespace: namespace, Name: api.ClaimName(s.Name)}, &claim)
+		found, err := c.read(ctx, client.ObjectKey{Namespace: namespace, Name: api.ClaimName(s.Name)}, &claim)
 		if err != nil {
 			return claims, err
 		}
@@ -100,9 +94,7 @@ func (c *podCase) explain() *explanation {
 		e.verdict = "not injected"
 		e.findings = c.whyNot()
 	}
-	for _, what := range c.notRead {
-		e.details.field("Not Read", "%s", what)
-	}
+	c.notRead.show(&e.details)
 	return e
 }
 

@@ -177,8 +177,8 @@ func (d driver) late(what string, options []string) []finding {
 		written = "has " + strings.Join(own, ", ")
 	}
 	f := warn("%s: new files appear up to %d s late in other pods: its %s mount %s", what, seconds, d.protocol, written)
-	return []finding{f.mend("put actimeo=1 into the mountOptions of the StorageClass (for NFS: %s); "+
-		"volumes that exist keep theirs: change their spec.mountOptions too, and start the pods anew", promptNFS)}
+	return []finding{f.mend("put actimeo=1 into the mountOptions of the StorageClass (NFS: %s; Longhorn: its parameter nfsOptions)", promptNFS).
+		mend("volumes that exist keep theirs: change their spec.mountOptions too, and create the pods anew")}
 }
 
 // promptNFS makes new files appear within about a second.

@@ -33,26 +33,21 @@ type workloadCase struct {
 	// events of the pods and of what makes them, the oldest first.
 	events  []corev1.Event
 	now     time.Time
-	notRead []string
+	notRead notes
 }
 
 // workload reads what belongs to a workload. What cannot be read is noted, since the rest may explain it all the same.
 func (e *explainer) workload(ctx context.Context, object *unstructured.Unstructured, w *workload.Workload) *workloadCase {
 	c := &workloadCase{Workload: w, object: object, settings: e.settings, gate: e.gate, now: time.Now()}
-	note := func(what string, err error) {
-		if err != nil {
-			c.notRead = append(c.notRead, what+": "+reason(err))
-		}
-	}
-	note("MutatingWebhookConfiguration "+configurationName, e.gate.err)
+	c.notRead.add("MutatingWebhookConfiguration "+configurationName, e.gate.err)
 	var err error
 	c.namespace, err = e.namespace(ctx, object.GetNamespace())
-	note("namespace "+object.GetNamespace(), err)
+	c.notRead.add("namespace "+object.GetNamespace(), err)
 	c.claims, err = e.claimsOf(ctx, object.GetNamespace(), named(w.Pod.Metadata().Annotations))
-	note("claims", err)
+	c.notRead.add("claims", err)
 	makers, err := e.makers(ctx, object)
-	note("what makes its pods", err)
-	note("pods", e.addPods(ctx, c, makers))
+	c.notRead.add("what makes its pods", err)
+	c.notRead.add("pods", e.addPods(ctx, c, makers))
 	return c
 }
 
@@ -126,15 +121,13 @@ func (c *workloadCase) explain() *explanation {
 		}
 	case err != nil:
 		e.verdict = "its pods are refused"
-		e.findings = append(e.findings, mistakesOf(err, c.Path)...)
+		e.findings = append(e.findings, mistakesOf(err, c.Path, edit(c.Kind, namespace, name))...)
 		e.details.field("Judged By", "%s", c.settings.from)
 	default:
 		e.verdict = c.explainInjection(e, result.Report, result.Warnings)
 	}
 	c.showPods(e)
-	for _, what := range c.notRead {
-		e.details.field("Not Read", "%s", what)
-	}
+	c.notRead.show(&e.details)
 	return e
 }
 

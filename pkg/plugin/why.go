@@ -31,7 +31,7 @@ func (c *podCase) whyNot() []finding {
 			mend("run it as a Deployment or a DaemonSet")}
 	}
 	if _, err := c.inject(); err != nil {
-		findings = append(findings, mistakesOf(err, "")...)
+		findings = append(findings, mistakesOf(err, "", "mend it in "+c.templateOf())...)
 	}
 	if g := c.gate.configuration; g != nil && c.CreationTimestamp.Before(&g.CreationTimestamp) {
 		findings = append(findings, broken("the pod was created %s before podshare was registered: pods are injected when they are created",
@@ -117,7 +117,7 @@ func (c *podCase) templateOf() string {
 }
 
 // mistakesOf are what the webhook says to annotations, below a path.
-func mistakesOf(err error, path string) []finding {
+func mistakesOf(err error, path, remedy string) []finding {
 	refusal, is := errors.AsType[*inject.RefusedError](err)
 	if !is {
 		return []finding{broken("%v", err)}
@@ -128,7 +128,7 @@ func mistakesOf(err error, path string) []finding {
 		if path != "" {
 			there.Field = path + "." + there.Field
 		}
-		findings = append(findings, broken("%v", &there))
+		findings = append(findings, broken("%v", &there).mend("%s", remedy))
 	}
 	return findings
 }
