@@ -89,8 +89,8 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	return runAll(ctx, controllers, shared, injector)
 }
 
-// newInjector makes the manager of cert-manager's CA injector, for mutating webhook configurations only: the injector
-// reads all objects of each kind that it injects into, and needs the right to.
+// newInjector makes the manager of cert-manager's CA injector, for webhook configurations only: the injector reads all
+// objects of each kind that it injects into, and needs the right to.
 func newInjector(ctx context.Context, shared *controller.Context) (manager.Manager, error) {
 	injector, err := ctrl.NewManager(shared.RESTConfig, ctrl.Options{
 		Scheme: shared.Scheme,
@@ -103,7 +103,9 @@ func newInjector(ctx context.Context, shared *controller.Context) (manager.Manag
 	}
 	err = cainjector.RegisterAllInjectors(ctx, injector, cainjector.SetupOptions{
 		EnableCertificatesDataSource: true, // the annotation inject-ca-from, which names a Certificate
-		EnabledReconcilersFor:        map[string]bool{cainjector.MutatingWebhookConfigurationName: true},
+		EnabledReconcilersFor: map[string]bool{
+			cainjector.MutatingWebhookConfigurationName: true, cainjector.ValidatingWebhookConfigurationName: true,
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("registering the CA injector: %w", err)
