@@ -215,6 +215,9 @@ func (d *description) mayProduce() string {
 	if producers := d.settings.Limits.Producers; len(producers) > 0 {
 		return "pods of " + strings.Join(producers, ", ") + " (namespace/service account)"
 	}
+	if !d.settings.read {
+		return "every pod of this namespace, unless the platform's configuration, which you may not read, says otherwise"
+	}
 	return "every pod of this namespace"
 }
 
@@ -281,6 +284,3 @@ func none(text string) string {
 	}
 	return text
 }
-
-// oneLine makes a text fit into a table.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -87,11 +87,11 @@ func judgeDeployment(deployment *appsv1.Deployment, without string) finding {
 		return warn("%s is scaled to 0: something else has to do its work, or %s", what, without).
 			mend("kubectl -n %s scale deployment %s --replicas 2", deployment.Namespace, deployment.Name)
 	case available == 0:
-		return broken("%s has none of its %d pods available: %s", what, wanted, without).mend("%s", look)
+		return broken("%s has none of its %s available: %s", what, podsInWords(int(wanted)), without).mend("%s", look)
 	case available < wanted:
-		return warn("%s has %d of its %d pods available", what, available, wanted).mend("%s", look)
+		return warn("%s has %d of its %s available", what, available, podsInWords(int(wanted))).mend("%s", look)
 	default:
-		return ok("%s has %d of %d pods available", what, available, wanted)
+		return ok("%s has %d of %s available", what, available, podsInWords(int(wanted)))
 	}
 }
 

@@ -68,7 +68,7 @@ func (d *doctor) checkClaims(ctx context.Context) []finding {
 	var findings []finding
 	var err error
 	if d.shares, err = d.cluster.shares(ctx, ""); err != nil {
-		findings = append(findings, warn("only the shares of namespace %s are looked at: %s", d.namespace, "you may not list those of all"))
+		findings = append(findings, warn("only the shares of namespace %s are looked at: you may not list those of all", d.namespace))
 		if d.shares, err = d.cluster.shares(ctx, d.namespace); err != nil {
 			return hidden("claims and pods", err)
 		}
@@ -92,16 +92,19 @@ func (s *clusterShare) judge(now time.Time) *finding {
 	look := fmt.Sprintf("kubectl podshare describe %s -n %s", s.Name, s.Namespace)
 	switch {
 	case s.claim == nil && wanted > 0 && now.Sub(s.pods[0].CreationTimestamp.Time) > patience:
-		f = broken("share %s/%s has no claim, and %d pods wait for it", s.Namespace, s.Name, wanted).mend("%s", look)
+		f = broken("share %s/%s has no claim, and waiting for it: %s", s.Namespace, s.Name, podsInWords(wanted)).mend("%s", look)
 	case s.claim == nil:
 		return nil
 	case !slices.Contains(s.claim.Spec.AccessModes, corev1.ReadWriteMany):
 		f = broken("claim %s/%s has a share's name and is %s, and a share needs ReadWriteMany", s.Namespace, s.claim.Name, accessModes(s.claim.Spec.AccessModes)).
 			mend("delete the claim, and podshare makes one: its data is lost; or choose another name for the share")
+		if len(s.pods) == 0 { // it may be about something else
+			f.Level = doubt
+		}
 	case s.phase() == string(corev1.ClaimLost):
 		f = broken("claim %s/%s has lost its volume", s.Namespace, s.claim.Name).mend("%s", look)
 	case s.phase() == string(corev1.ClaimPending) && wanted > 0 && now.Sub(s.claim.CreationTimestamp.Time) > patience:
-		f = broken("claim %s/%s is Pending for %s, and %d pods wait for it", s.Namespace, s.claim.Name, age(s.claim.CreationTimestamp.Time, now), wanted).
+		f = broken("claim %s/%s is Pending for %s, and waiting for it: %s", s.Namespace, s.claim.Name, age(s.claim.CreationTimestamp.Time, now), podsInWords(wanted)).
 			mend("%s", look)
 	default:
 		return nil
@@ -161,7 +164,7 @@ func (d *doctor) checkPods(ctx context.Context) []finding {
 	case missed == 0:
 		return []finding{ok("pods with annotations of podshare's: %d, all injected", annotated)}
 	case missed > mostShown:
-		findings = append(findings, warn("and %d more pods that are not injected", missed-mostShown))
+		findings = append(findings, warn("%s more are not injected", podsInWords(missed-mostShown)))
 	}
 	return findings
 }

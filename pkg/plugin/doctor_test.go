@@ -33,7 +33,7 @@ func TestDeploymentsOfAnInstallation(t *testing.T) {
 		"some":    {new(int32(2)), 1, doubt, "Deployment podshare-system/podshare-webhook has 1 of its 2 pods available"},
 		"none":    {new(int32(2)), 0, trouble, "Deployment podshare-system/podshare-webhook has none of its 2 pods available: pods are refused"},
 		"stopped": {new(int32(0)), 0, doubt, "Deployment podshare-system/podshare-webhook is scaled to 0: something else has to do its work, or pods are refused"},
-		"default": {nil, 1, fine, "Deployment podshare-system/podshare-webhook has 1 of 1 pods available"},
+		"default": {nil, 1, fine, "Deployment podshare-system/podshare-webhook has 1 of 1 pod available"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deployment := &appsv1.Deployment{
@@ -144,4 +144,14 @@ func TestFindingsAsTheyArePrinted(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, printFindings(&out, []finding{ok("a"), warn("b").mend("do %s", "x"), broken("c").mend("one").mend("two")}))
 	assert.Equal(t, "✓ a\n! b\n    do x\n✗ c\n    one\n    two\n", out.String())
+}
+
+func TestWhatATerminalWouldObeyIsShown(t *testing.T) {
+	p := &page{}
+	p.row("rules\x1b[31m", "a\u202eb", "ä ✓")
+	p.field("Name", "%s", "")
+	var out bytes.Buffer
+	require.NoError(t, p.print(&out))
+	require.NoError(t, printFindings(&out, []finding{broken("x\x1b]0;title\a\ny")}))
+	assert.Equal(t, "  rules\\x1b[31m  a\\u202eb  ä ✓\nName:\n✗ x\\x1b]0;title\\a y\n", out.String())
 }

@@ -86,9 +86,9 @@ func printFindings(out io.Writer, findings []finding) error {
 		if isTerminal(out) {
 			mark = "\x1b[" + marks[f.Level].colour + "m" + mark + "\x1b[0m"
 		}
-		fmt.Fprintf(&text, "%s %s\n", mark, f.Message)
+		fmt.Fprintf(&text, "%s %s\n", mark, printable(oneLine(f.Message)))
 		for _, line := range f.Remedy {
-			fmt.Fprintf(&text, "    %s\n", line)
+			fmt.Fprintf(&text, "    %s\n", printable(line))
 		}
 	}
 	_, err := io.WriteString(out, text.String())

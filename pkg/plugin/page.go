@@ -3,8 +3,10 @@ package plugin
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // page is text whose cells end with tabs, in which they are aligned as kubectl describe does: those of a table by themselves.
@@ -51,10 +53,35 @@ func (p *page) print(to io.Writer) error {
 	if err := columns.Flush(); err != nil {
 		return err
 	}
+	var text strings.Builder
 	for line := range strings.Lines(aligned.String()) { // empty cells at a line's end are no spaces
-		if _, err := io.WriteString(to, strings.TrimRight(line, " \n")+"\n"); err != nil {
-			return err
+		text.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	_, err := io.WriteString(to, printable(text.String()))
+	return err
+}
+
+// printable shows what a terminal would obey, or what would turn a line around, instead of sending it there: much of what is printed is
+// other users' text.
+func printable(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r == '\n' || unicode.IsPrint(r) {
+			out.WriteRune(r)
+		} else {
+			out.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		}
 	}
-	return nil
+	return out.String()
 }
+
+// podsInWords counts them in words.
+func podsInWords(n int) string {
+	if n == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", n)
+}
+
+// oneLine makes a text fit into a table.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

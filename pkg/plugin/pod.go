@@ -201,7 +201,7 @@ func (c *podCase) showContainers(p *page, report *api.Report) {
 		}
 		for _, v := range container.Env {
 			if isOurVariable(v.Name, report) {
-				variables = append(variables, v.Name+"="+v.Value)
+				variables = append(variables, v.Name+"="+oneLine(v.Value))
 			}
 		}
 		p.row(container.Name, none(strings.Join(mounts, " ")), none(strings.Join(variables, " ")))

@@ -71,17 +71,20 @@ func TestWhatIsWrongWithShares(t *testing.T) {
 		claims []corev1.PersistentVolumeClaim
 		pods   []corev1.Pod
 		want   string
+		level  level
 	}{
-		"a claim that is bound":       {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimBound)}, []corev1.Pod{waiting}, ""},
-		"a claim that waits for pods": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimPending)}, nil, ""},
+		"a claim that is bound":       {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimBound)}, []corev1.Pod{waiting}, "", ""},
+		"a claim that waits for pods": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimPending)}, nil, "", ""},
 		"a claim that pods wait for": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimPending)}, []corev1.Pod{waiting},
-			"claim shop/podshare-rules is Pending for 24h, and 1 pods wait for it"},
+			"claim shop/podshare-rules is Pending for 24h, and waiting for it: 1 pod", trouble},
 		"a claim of another kind": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteOnce, corev1.ClaimBound)}, nil,
-			"claim shop/podshare-rules has a share's name and is RWO, and a share needs ReadWriteMany"},
+			"claim shop/podshare-rules has a share's name and is RWO, and a share needs ReadWriteMany", doubt},
+		"a claim of another kind that pods name": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteOnce, corev1.ClaimBound)}, []corev1.Pod{waiting},
+			"claim shop/podshare-rules has a share's name and is RWO, and a share needs ReadWriteMany", trouble},
 		"a claim without its volume": {[]corev1.PersistentVolumeClaim{claimOf("rules", corev1.ReadWriteMany, corev1.ClaimLost)}, nil,
-			"claim shop/podshare-rules has lost its volume"},
-		"no claim":         {nil, []corev1.Pod{waiting}, "share shop/rules has no claim, and 1 pods wait for it"},
-		"no claim so soon": {nil, []corev1.Pod{fresh}, ""},
+			"claim shop/podshare-rules has lost its volume", trouble},
+		"no claim":         {nil, []corev1.Pod{waiting}, "share shop/rules has no claim, and waiting for it: 1 pod", trouble},
+		"no claim so soon": {nil, []corev1.Pod{fresh}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			shares := sharesOf(test.claims, test.pods)
@@ -93,7 +96,7 @@ func TestWhatIsWrongWithShares(t *testing.T) {
 			}
 			require.NotNil(t, f)
 			assert.Equal(t, test.want, f.Message)
-			assert.Equal(t, trouble, f.Level)
+			assert.Equal(t, test.level, f.Level)
 			assert.NotEmpty(t, f.Remedy)
 		})
 	}

@@ -158,6 +158,7 @@ func TestDoctorLooksAtClaimsAndStorage(t *testing.T) {
 	})
 	class := create(t, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "slow-nfs"}, Provisioner: "nfs.csi.k8s.io"})
 	t.Cleanup(func() { require.NoError(t, api.Delete(context.Background(), class)) })
+	create(t, newPod(namespace, "user", consumes))
 	pod := create(t, newPod(namespace, "late", nil))
 	before := pod.DeepCopy()
 	pod.Annotations = consumes
