@@ -41,10 +41,9 @@ func (d *doctor) probePod(annotations map[string]string) corev1.PodTemplateSpec 
 
 // checkAnswers sends dry runs: they prove at once that the API server reaches the webhook, trusts it, and heeds what it says.
 func (d *doctor) checkAnswers(ctx context.Context) []finding {
-	if namespace, err := d.cluster.namespace(ctx, d.namespace); err == nil {
-		if excluded := d.gate.whyNotCalled(d.namespace, namespace, nil); d.gate.webhook() != nil && len(excluded) > 0 {
-			return []finding{warn("namespace %s is excluded, so nothing can be tried in it", d.namespace).mend("name another one: -n NAMESPACE")}
-		}
+	namespace, err := d.cluster.namespace(ctx, d.namespace)
+	if w := d.gate.webhook(); err == nil && w != nil && !passes(w.NamespaceSelector, namespace.Labels) {
+		return []finding{warn("namespace %s is excluded, so nothing can be tried in it", d.namespace).mend("name another one: -n NAMESPACE")}
 	}
 	return append(d.tryPod(ctx), d.tryWorkload(ctx)...)
 }

@@ -118,7 +118,7 @@ func TestAdviceOnAComplaint(t *testing.T) {
 
 // theGate is what podshare's webhook configuration is by default.
 func theGate(changes ...func(*admissionv1.MutatingWebhook)) gate {
-	w := admissionv1.MutatingWebhook{NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+	w := admissionv1.MutatingWebhook{ClientConfig: admissionv1.WebhookClientConfig{CABundle: []byte("PEM")}, NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 		{Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"kube-system", "podshare-system"}}}}}
 	for _, change := range changes {
 		change(&w)
@@ -161,6 +161,8 @@ func TestWhyAPodIsNotInjected(t *testing.T) {
 			w.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"share": "yes"}}
 		}), nil, "the objectSelector of MutatingWebhookConfiguration podshare does not match the pod's labels",
 			"ask the platform team which labels it wants: share=yes"},
+		"no caBundle": {consumes, theGate(func(w *admissionv1.MutatingWebhook) { w.ClientConfig.CABundle = nil }), nil,
+			"MutatingWebhookConfiguration podshare has no caBundle: the API server trusts nobody's answer, and refuses annotated pods", "kubectl podshare doctor"},
 		"failurePolicy Ignore": {consumes, theGate(func(w *admissionv1.MutatingWebhook) { w.FailurePolicy = new(admissionv1.Ignore) }), nil,
 			"the webhook's failurePolicy is Ignore: a pod that is created while podshare does not answer goes without its shares",
 			"delete the pod and create it again: kubectl -n shop replace --force -f FILE"},
