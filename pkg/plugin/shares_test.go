@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -123,4 +124,10 @@ func TestAmountsAsPeopleWriteThem(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 1023: "1023", 1024: "1Ki", 1536: "1.5Ki", 300 << 20: "300Mi", 50 << 30: "50Gi", 3 << 40: "3Ti"} {
 		assert.Equal(t, want, shortBytes(n))
 	}
+}
+
+func TestNodesThatDoNotAnswerAreToldOnce(t *testing.T) {
+	assert.NoError(t, oneOf([]error{nil, nil}))
+	assert.EqualError(t, oneOf([]error{nil, errors.New("node a is away")}), "node a is away")
+	assert.EqualError(t, oneOf([]error{errors.New("node a is away"), nil, errors.New("node b is away")}), "node a is away (and 1 other nodes)")
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -88,7 +89,20 @@ func (c *cluster) addUsage(ctx context.Context, shares []*clusterShare) error {
 			}
 		}
 	}
-	return errors.Join(problems...)
+	return oneOf(problems)
+}
+
+// oneOf is the first of the nodes' problems, and says how many others there are: most often they are the same.
+func oneOf(problems []error) error {
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return problems[0]
+	default:
+		return fmt.Errorf("%w (and %d other nodes)", problems[0], len(problems)-1)
+	}
 }
 
 // nodeUsage is what a node says of the claims that it has mounted.
@@ -96,6 +110,9 @@ func nodeUsage(ctx context.Context, typed kubernetes.Interface, node string) (ma
 	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
 	defer cancel()
 	raw, err := typed.CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy").Suffix("stats/summary").DoRaw(ctx)
+	if apierrors.IsForbidden(err) {
+		err = errors.New("you may not get nodes/proxy")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asking node %s how full its volumes are: %w", node, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -94,6 +95,19 @@ func newNamespace(t *testing.T) string {
 		require.NoError(c, api.Get(t.Context(), client.ObjectKey{Namespace: namespace.Name, Name: "default"}, &corev1.ServiceAccount{}))
 	}, limit, tick)
 	return namespace.Name
+}
+
+// grant gives a user one of Kubernetes' own roles in a namespace.
+func grant(t *testing.T, namespace, user, role string) {
+	t.Helper()
+	create(t, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	})
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // the API server hears of it after a moment
+		require.Equal(c, 0, kubectl(t, "list", "-n", namespace, "--as", user).code)
+	}, limit, tick)
 }
 
 // newPod is a pod that no node has to run.

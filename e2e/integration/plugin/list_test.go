@@ -96,6 +96,12 @@ func TestANodeThatDoesNotAnswerLeavesNoFigures(t *testing.T) {
 	assert.Contains(t, stable(said.out), "rules  podshare-rules  Bound  standard  1Gi  -  0/0  1/1")
 	assert.Contains(t, said.errors, "USED is not complete: asking node gone how full its volumes are: the server could not find ")
 	assert.Empty(t, kubectl(t, "list", "-n", namespace).errors, "said only where more is asked for")
+
+	grant(t, namespace, "edith", "edit")
+	said = kubectl(t, "list", "-n", namespace, "-o", "wide", "--as", "edith")
+	assert.Equal(t, "USED is not complete: asking node gone how full its volumes are: you may not get nodes/proxy\n", said.errors)
+	assert.Contains(t, stable(kubectl(t, "describe", "rules", "-n", namespace, "--as", "edith").out),
+		"Not Read:  StorageClass standard: you may not read it\n")
 }
 
 func TestDescribesAShare(t *testing.T) {
