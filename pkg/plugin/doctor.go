@@ -20,8 +20,6 @@ type doctor struct {
 	namespace string
 	// now is the API server's time.
 	now time.Time
-	// shares of all namespaces, or of the one where the user may not list them all.
-	shares []*clusterShare
 }
 
 // reapply is what mends what is missing of an installation: docs/platform.md.

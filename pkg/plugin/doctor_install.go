@@ -186,8 +186,8 @@ func (d *doctor) judgeLease(lease *coordinationv1.Lease) finding {
 		seconds = *lease.Spec.LeaseDurationSeconds
 	}
 	if late := d.now.Sub(lease.Spec.RenewTime.Time); late.Seconds() > float64(2*seconds) {
-		return broken("the controller's lease was renewed %s ago, and is valid for %d s: no claims are made", between(lease.Spec.RenewTime.Time, d.now), seconds).
-			mend("%s", logs)
+		return broken("the controller's lease was renewed %s ago, and is valid for %d s: no claims are made",
+			between(lease.Spec.RenewTime.Time, d.now), seconds).mend("%s", logs)
 	}
 	return ok("the controller's lease is fresh, held by %s", *lease.Spec.HolderIdentity)
 }

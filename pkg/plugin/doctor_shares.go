@@ -37,17 +37,18 @@ func (d *doctor) checkStorage(ctx context.Context) []finding {
 
 // judgeDefaultClass looks at the class of shares that name none: the platform's, else the cluster's.
 func judgeDefaultClass(classes []storagev1.StorageClass, configured string) finding {
-	class, which := slices.IndexFunc(classes, func(c storagev1.StorageClass) bool { return c.Name == configured }), "the class of new shares"
+	which, wanted := "the class of new shares", func(c storagev1.StorageClass) bool { return c.Name == configured }
 	if configured == "" {
-		class, which = slices.IndexFunc(classes, func(c storagev1.StorageClass) bool { return isDefault(&c) }), "the cluster's default class, which new shares get,"
+		which, wanted = "the cluster's default class, which new shares get,", func(c storagev1.StorageClass) bool { return isDefault(&c) }
 	}
+	class := slices.IndexFunc(classes, wanted)
 	const choose = "set defaults.storageClass in the platform's configuration to a class that offers ReadWriteMany"
 	switch {
 	case class < 0 && configured != "":
 		return broken("defaults.storageClass is %s, and there is no such StorageClass: claims of new shares stay Pending", configured).mend(choose)
 	case class < 0:
-		return warn("there is no default StorageClass, and defaults.storageClass is not set: claims of new shares stay Pending, unless somebody makes volumes for them").
-			mend(choose)
+		return warn("there is no default StorageClass, and defaults.storageClass is not set: claims of new shares stay Pending, " +
+			"unless somebody makes volumes for them").mend(choose)
 	}
 	name, known := classes[class].Name, driverOf(classes[class].Provisioner)
 	text := fmt.Sprintf("%s is %s (%s): it %s", which, name, classes[class].Provisioner, known.describe())
@@ -66,21 +67,21 @@ const patience = time.Minute
 
 func (d *doctor) checkClaims(ctx context.Context) []finding {
 	var findings []finding
-	var err error
-	if d.shares, err = d.cluster.shares(ctx, ""); err != nil {
+	shares, err := d.cluster.shares(ctx, "")
+	if err != nil {
 		findings = append(findings, warn("only the shares of namespace %s are looked at: you may not list those of all", d.namespace))
-		if d.shares, err = d.cluster.shares(ctx, d.namespace); err != nil {
+		if shares, err = d.cluster.shares(ctx, d.namespace); err != nil {
 			return hidden("claims and pods", err)
 		}
 	}
-	for _, s := range d.shares {
+	for _, s := range shares {
 		if f := s.judge(d.now); f != nil {
 			findings = append(findings, *f)
 		}
 		findings = append(findings, d.lateVolume(ctx, s)...)
 	}
 	if len(findings) == 0 {
-		return []finding{ok("shares: %d, none with a problem", len(d.shares))}
+		return []finding{ok("shares: %d, none with a problem", len(shares))}
 	}
 	return findings
 }
@@ -96,7 +97,8 @@ func (s *clusterShare) judge(now time.Time) *finding {
 	case s.claim == nil:
 		return nil
 	case !slices.Contains(s.claim.Spec.AccessModes, corev1.ReadWriteMany):
-		f = broken("claim %s/%s has a share's name and is %s, and a share needs ReadWriteMany", s.Namespace, s.claim.Name, accessModes(s.claim.Spec.AccessModes)).
+		f = broken("claim %s/%s has a share's name and is %s, and a share needs ReadWriteMany",
+			s.Namespace, s.claim.Name, accessModes(s.claim.Spec.AccessModes)).
 			mend("delete the claim, and podshare makes one: its data is lost; or choose another name for the share")
 		if len(s.pods) == 0 { // it may be about something else
 			f.Level = doubt
@@ -104,8 +106,8 @@ func (s *clusterShare) judge(now time.Time) *finding {
 	case s.phase() == string(corev1.ClaimLost):
 		f = broken("claim %s/%s has lost its volume", s.Namespace, s.claim.Name).mend("%s", look)
 	case s.phase() == string(corev1.ClaimPending) && wanted > 0 && now.Sub(s.claim.CreationTimestamp.Time) > patience:
-		f = broken("claim %s/%s is Pending for %s, and waiting for it: %s", s.Namespace, s.claim.Name, age(s.claim.CreationTimestamp.Time, now), podsInWords(wanted)).
-			mend("%s", look)
+		f = broken("claim %s/%s is Pending for %s, and waiting for it: %s",
+			s.Namespace, s.claim.Name, age(s.claim.CreationTimestamp.Time, now), podsInWords(wanted)).mend("%s", look)
 	default:
 		return nil
 	}

@@ -12,7 +12,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/cert"
@@ -67,8 +66,8 @@ func judgeRegistration(r registration) finding {
 		return broken("%s has no caBundle: the API server trusts nobody's answer", r.object).
 			mend("with cert-manager: kubectl -n cert-manager logs deployment/cert-manager-cainjector; else write the authority's certificate into it")
 	case r.policy != nil && *r.policy != admissionv1.Fail:
-		return warn("the failurePolicy of %s is %s: while the webhook does not answer, annotated pods are left to the policy %s", r.object, *r.policy, policyName).
-			mend("%s", reapply)
+		return warn("the failurePolicy of %s is %s: while the webhook does not answer, annotated pods are left to the policy %s",
+			r.object, *r.policy, policyName).mend("%s", reapply)
 	default:
 		return ok("%s is there, with a caBundle", r.object)
 	}
@@ -83,12 +82,13 @@ func (d *doctor) checkService(ctx context.Context) []finding {
 	case !found:
 		return []finding{broken("%s does not exist: the API server asks nobody", what).mend("%s", reapply)}
 	}
-	var slices discoveryv1.EndpointSliceList
-	if err := d.List(ctx, &slices, client.InNamespace(systemNamespace), client.MatchingLabels{discoveryv1.LabelServiceName: webhookName}); err != nil {
+	var endpoints discoveryv1.EndpointSliceList
+	ofService := client.MatchingLabels{discoveryv1.LabelServiceName: webhookName}
+	if err := d.List(ctx, &endpoints, client.InNamespace(systemNamespace), ofService); err != nil {
 		return hidden("the endpoints of "+what, err)
 	}
 	ready := 0
-	for _, slice := range slices.Items {
+	for _, slice := range endpoints.Items {
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
 				ready++
@@ -106,19 +106,11 @@ func (d *doctor) checkService(ctx context.Context) []finding {
 const few = 14
 
 func (d *doctor) checkCertificate(ctx context.Context) []finding {
-	list, _ := d.registrations(ctx)
 	var secret corev1.Secret
 	found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: certificateSecret}, &secret)
 	if found {
-		chain, broken := d.readChain(&secret)
-		if broken != nil {
-			return []finding{*broken}
-		}
-		findings := []finding{d.judgeExpiry(chain[0].NotAfter)}
-		for _, r := range list {
-			findings = append(findings, d.judgeTrust(r, chain))
-		}
-		return findings
+		list, _ := d.registrations(ctx)
+		return d.judgeSecret(&secret, list)
 	}
 	if end, said := d.expiryByCertManager(ctx); said {
 		return []finding{d.judgeExpiry(end)}
@@ -133,19 +125,24 @@ func (d *doctor) checkCertificate(ctx context.Context) []finding {
 		systemNamespace, certificateSecret)}
 }
 
-func (d *doctor) readChain(secret *corev1.Secret) ([]*x509.Certificate, *finding) {
+// judgeSecret looks at the certificate that the webhook serves, and at who is to trust it.
+func (d *doctor) judgeSecret(secret *corev1.Secret, list []registration) []finding {
 	chain, err := cert.ParseCertsPEM(secret.Data[corev1.TLSCertKey])
 	if err != nil {
-		f := broken("Secret %s/%s has no certificate in %s: %v", secret.Namespace, secret.Name, corev1.TLSCertKey, err).
-			mend("with cert-manager: kubectl -n %s describe certificate %s", systemNamespace, certificateName)
-		return nil, &f
+		return []finding{broken("Secret %s/%s has no certificate in %s: %v", secret.Namespace, secret.Name, corev1.TLSCertKey, err).
+			mend("with cert-manager: kubectl -n %s describe certificate %s", systemNamespace, certificateName)}
 	}
-	return chain, nil
+	findings := []finding{d.judgeExpiry(chain[0].NotAfter)}
+	for _, r := range list {
+		findings = append(findings, d.judgeTrust(r, chain))
+	}
+	return findings
 }
 
 func (d *doctor) judgeExpiry(end time.Time) finding {
 	days := int(end.Sub(d.now).Hours() / 24)
-	renew := fmt.Sprintf("with cert-manager: kubectl -n %s describe certificate %s; else put a new one into Secret %s", systemNamespace, certificateName, certificateSecret)
+	renew := fmt.Sprintf("with cert-manager: kubectl -n %s describe certificate %s; else put a new one into Secret %s",
+		systemNamespace, certificateName, certificateSecret)
 	switch {
 	case !end.After(d.now):
 		return broken("the webhook's certificate ended on %s", end.UTC().Format(time.DateOnly)).mend("%s", renew)
@@ -164,12 +161,12 @@ func (d *doctor) judgeTrust(r registration, chain []*x509.Certificate) finding {
 			name = parsed.Hostname()
 		}
 	}
-	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	roots.AppendCertsFromPEM(r.config.CABundle)
 	for _, c := range chain[1:] {
-		between.AddCert(c)
+		intermediates.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between, CurrentTime: d.now})
+	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: intermediates, CurrentTime: d.now})
 	if err != nil {
 		return broken("the caBundle of %s does not verify the certificate in Secret %s/%s: %v", r.object, systemNamespace, certificateSecret, err).
 			mend("%s", meaning("x509: certificate signed by unknown authority"))
@@ -182,7 +179,7 @@ func (d *doctor) expiryByCertManager(ctx context.Context) (end time.Time, said b
 	certificate := &unstructured.Unstructured{}
 	certificate.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"})
 	err := d.Get(ctx, client.ObjectKey{Namespace: systemNamespace, Name: certificateName}, certificate)
-	if err != nil || apimeta.IsNoMatchError(err) {
+	if err != nil { // also where the cluster has no such kind
 		return time.Time{}, false
 	}
 	written, _, _ := unstructured.NestedString(certificate.Object, "status", "notAfter")

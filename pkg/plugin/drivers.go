@@ -95,7 +95,7 @@ func driverOf(provisioner string) driver {
 	return driver{but: "this driver is not known here"}
 }
 
-// DefaultClass is the annotation that makes a class the cluster's default.
+// defaultClass is the annotation that makes a class the cluster's default.
 const defaultClass = "storageclass.kubernetes.io/is-default-class"
 
 // describe says whether a class is fit for shares.
@@ -177,12 +177,12 @@ func (d driver) late(what string, options []string) []finding {
 		written = "has " + strings.Join(own, ", ")
 	}
 	f := warn("%s: new files appear up to %d s late in other pods: its %s mount %s", what, seconds, d.protocol, written)
-	return []finding{f.mend("put actimeo=1 into the mountOptions of the StorageClass (NFS: %s; Longhorn: its parameter nfsOptions)", promptNFS).
+	return []finding{f.mend("put actimeo=1 into the mountOptions of the StorageClass (NFS: %s; Longhorn: its parameter nfsOptions)", freshNFS).
 		mend("volumes that exist keep theirs: change their spec.mountOptions too, and create the pods anew")}
 }
 
-// promptNFS makes new files appear within about a second.
-const promptNFS = "nfsvers=4.1,hard,timeo=600,retrans=2,noresvport,actimeo=1,lookupcache=pos"
+// freshNFS are the mount options that make new files appear within about a second: docs/platform.md.
+const freshNFS = "nfsvers=4.1,hard,timeo=600,retrans=2,noresvport,actimeo=1,lookupcache=pos"
 
 // isDefault says whether claims without a class get this one.
 func isDefault(class *storagev1.StorageClass) bool { return class.Annotations[defaultClass] == "true" }

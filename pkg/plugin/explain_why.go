@@ -152,8 +152,8 @@ func (g gate) whyNotCalled(name string, namespace *corev1.Namespace, podLabels m
 	case namespace != nil && !passes(w.NamespaceSelector, namespace.Labels):
 		return []finding{excluded}
 	case len(w.ClientConfig.CABundle) == 0:
-		return []finding{broken("MutatingWebhookConfiguration %s has no caBundle: the API server trusts nobody's answer, and refuses annotated pods", configurationName).
-			mend("kubectl podshare doctor")}
+		return []finding{broken("MutatingWebhookConfiguration %s has no caBundle: the API server trusts nobody's answer, and refuses annotated pods",
+			configurationName).mend("kubectl podshare doctor")}
 	case !passes(w.ObjectSelector, podLabels):
 		return []finding{broken("the objectSelector of MutatingWebhookConfiguration %s does not match the pod's labels", configurationName).
 			mend("ask the platform team which labels it wants: %s", metav1.FormatLabelSelector(w.ObjectSelector))}

@@ -78,7 +78,7 @@ const (
 // marks stand before findings, so that they can be told apart without colours.
 var marks = map[level]struct{ mark, colour string }{fine: {"✓", green}, doubt: {"!", yellow}, trouble: {"✗", red}}
 
-// print writes findings, a line each and their remedies below.
+// printFindings writes findings, a line each and their remedies below.
 func printFindings(out io.Writer, findings []finding) error {
 	var text strings.Builder
 	for _, f := range findings {
