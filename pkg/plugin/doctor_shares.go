@@ -67,10 +67,10 @@ const patience = time.Minute
 
 func (d *doctor) checkClaims(ctx context.Context) []finding {
 	var findings []finding
-	shares, err := d.cluster.shares(ctx, "")
+	shares, err := d.shares(ctx, "")
 	if err != nil {
 		findings = append(findings, warn("only the shares of namespace %s are looked at: you may not list those of all", d.namespace))
-		if shares, err = d.cluster.shares(ctx, d.namespace); err != nil {
+		if shares, err = d.shares(ctx, d.namespace); err != nil {
 			return hidden("claims and pods", err)
 		}
 	}
