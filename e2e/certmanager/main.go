@@ -1,6 +1,6 @@
 // Certmanager runs cert-manager's own controllers in one process, for clusters into which cert-manager's images cannot
 // be pulled: its packages come from the Go module proxy. It issues what self-signed and CA issuers can, and writes the
-// authorities of Certificates into mutating webhook configurations. It leaves out what else cert-manager has: ACME and
+// authorities of Certificates into webhook configurations. It leaves out what else cert-manager has: ACME and
 // other issuers, the admission webhook, metrics, leader election. The CRDs have to be installed two minutes after its
 // start at the latest.
 package main

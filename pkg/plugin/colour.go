@@ -10,10 +10,11 @@ import (
 
 // The colours of a terminal (ECMA-48).
 const (
-	bold  = "1"
-	red   = "31"
-	green = "32"
-	cyan  = "36"
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
 )
 
 // paint colours a text on a terminal. It heeds NO_COLOR (no-color.org).

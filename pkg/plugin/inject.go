@@ -87,20 +87,12 @@ func (i *injecting) run(ctx context.Context) error {
 		}
 	}
 	if i.mistakes > 0 {
-		return fmt.Errorf("%s, and so nothing is printed", count(i.mistakes, "mistake"))
+		return fmt.Errorf("%s, and so nothing is printed", quantity(i.mistakes, "mistake"))
 	}
 	if i.diff {
 		return printDiffs(i.Out, files, results)
 	}
 	return printFiles(i.Out, results)
-}
-
-// count writes a number of things, as people do.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // file is what becomes of a file's text.

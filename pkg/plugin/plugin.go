@@ -41,7 +41,7 @@ func Command(streams genericiooptions.IOStreams) *cobra.Command {
 		return program.UsageError{Mistake: fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	o.AddFlags(command.PersistentFlags())
-	command.AddCommand(newInject(o))
+	command.AddCommand(newInject(o), newExplain(o), newList(o), newDescribe(o), newDoctor(o))
 	return command
 }
 

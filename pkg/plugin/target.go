@@ -136,9 +136,6 @@ func (t *target) podPath() []any {
 	return path
 }
 
-// excluded are the namespaces that the webhook is not called for (manifests/base/mutating-webhook.yaml).
-var excluded = []string{"kube-system", "podshare-system"}
-
 // inject is what the webhook would do to the object's pod. It tells of mistakes, which it counts, and of what is to be known.
 func (i *injecting) inject(t *target, tell func(line int, format string, args ...any), d manifest.Document) []generated.Operation {
 	for _, s := range t.stray {
@@ -174,7 +171,7 @@ func (i *injecting) inject(t *target, tell func(line int, format string, args ..
 		tell(line, "%v", err)
 		return nil
 	}
-	if len(result.Patch) > 0 && slices.Contains(excluded, namespace) {
+	if len(result.Patch) > 0 && slices.Contains(systemNamespaces, namespace) {
 		tell(line, "warning: podshare: nothing is added in the namespace %s, which podshare never looks at", namespace)
 		return nil
 	}

@@ -1,15 +1,15 @@
 package share
 
-// nearest is the word with the fewest letters to add, remove or exchange (Levenshtein's distance) from what was
-// written; of equals the first. What was written is cut to a message's length first, so the work is bounded.
-func nearest(written string, words []string) string {
-	best, fewest := "", -1
+// Nearest is the word with the fewest letters to add, remove or exchange (Levenshtein's distance) from what was
+// written, and how many they are; of equals the first. What was written is cut to a message's length first, so the work is bounded.
+func Nearest(written string, words []string) (best string, fewest int) {
+	fewest = -1
 	for _, word := range words {
 		if d := distance([]rune(cut(written)), []rune(word)); fewest < 0 || d < fewest {
 			best, fewest = word, d
 		}
 	}
-	return best
+	return best, fewest
 }
 
 func distance(a, b []rune) int {

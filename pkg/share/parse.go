@@ -78,9 +78,10 @@ func (p *parser) ours(annotations map[string]string) map[string]string {
 		case !strings.HasPrefix(key, api.Prefix) || key == api.Status:
 		case !slices.Contains(api.Annotations, key):
 			// The key itself is the user's text and may be anything: shown as a value, not as a path.
+			nearest, _ := Nearest(key, api.Annotations)
 			p.errs = append(p.errs, field.Invalid(annotationsPath, cut(key),
 				fmt.Sprintf("is not an annotation of podshare; the nearest is %q, all are %s",
-					nearest(key, api.Annotations), strings.Join(api.Annotations, ", "))))
+					nearest, strings.Join(api.Annotations, ", "))))
 		case len(value) > api.MaxAnnotationBytes:
 			p.invalid(key, value, "has %d bytes; at most %d are allowed", len(value), api.MaxAnnotationBytes)
 		default:
