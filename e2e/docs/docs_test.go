@@ -20,6 +20,7 @@ const root = "../.." // the repository's
 var typists = map[string]string{
 	"docs/getting-started.md": "e2e/suite/docs_test.go",
 	"docs/injected-pod.md":    "e2e/suite/kubectl_test.go",
+	"docs/kubectl.md":         "e2e/docs/kubectl_test.go",
 	"docs/python.md":          "e2e/docs/python_test.go",
 	"docs/readiness.md":       "e2e/suite/docs_test.go",
 	"docs/security.md":        "e2e/suite/security_test.go",

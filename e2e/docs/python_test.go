@@ -17,9 +17,15 @@ func TestPythonDoesWhatTheDocumentationShows(t *testing.T) {
 			t.Skip(program + " is not installed")
 		}
 	}
-	page, err := Read(root, "docs/python.md")
+	typeHere(t, "docs/python.md")
+}
+
+// typeHere does what a page tells its reader to do, in an empty directory, and holds the page to what it prints.
+func typeHere(t *testing.T, name string, environment ...string) {
+	t.Helper()
+	page, err := Read(root, name)
 	require.NoError(t, err)
-	seen, err := Typist{Dir: t.TempDir()}.Type(t.Context(), page)
+	seen, err := Typist{Dir: t.TempDir(), Environment: environment}.Type(t.Context(), page)
 	require.NoError(t, err)
 	if os.Getenv("UPDATE") == "1" {
 		require.NoError(t, os.WriteFile(filepath.Join(root, page.Name), seen, 0o644))

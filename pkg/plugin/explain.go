@@ -20,18 +20,28 @@ import (
 
 func newExplain(o *options) *cobra.Command {
 	var selector string
+	var files filesToExplain
 	command := &cobra.Command{
-		Use:   "explain (TYPE NAME... | TYPE/NAME...)",
+		Use:   "explain (TYPE NAME... | TYPE/NAME... | -f FILE)",
 		Short: "Say what podshare injected and why, what it left alone, or why nothing happened",
 		Long: `Say what podshare injected into pods and why, what it left alone, or why nothing happened.
 
 Of a workload (` + strings.Join(workload.Kinds(), ", ") + `) its template is judged as the webhook judges it, and its pods are looked at. It
-ends with 1 where something is wrong, and not where a pod only waits for its share.`,
+ends with 1 where something is wrong, and not where a pod only waits for its share.
+
+With -f it explains what is in files, and asks no cluster.`,
 		Example: `  kubectl podshare explain pod/price-service-6d4cf56db6-x7k2p
   kubectl podshare explain deployment price-service
-  kubectl podshare explain pods -l app=price-service`,
+  kubectl podshare explain pods -l app=price-service
+  helm template web ./chart | kubectl podshare explain -f -`,
 		ValidArgsFunction: o.completeObjects,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(files.names) > 0 {
+				if err := noArguments(cmd, args); err != nil {
+					return err
+				}
+				return o.explainFiles(cmd.Context(), files)
+			}
 			if len(args) == 0 {
 				return program.UsageError{Mistake: errors.New(`name a pod or a workload, such as "pod/web-1" or "deployment web"`)}
 			}
@@ -39,6 +49,7 @@ ends with 1 where something is wrong, and not where a pod only waits for its sha
 		},
 	}
 	command.Flags().StringVarP(&selector, "selector", "l", "", "Explain the objects with these labels, such as app=web")
+	files.flags(command.Flags())
 	return command
 }
 
@@ -74,12 +85,19 @@ func (o *options) explain(ctx context.Context, args []string, selector string) e
 		return err
 	}
 	e := &explainer{cluster, cluster.settings(ctx), cluster.gate(ctx)}
-	var findings []finding
+	explanations := make([]*explanation, len(objects))
 	for i, object := range objects {
-		said, err := e.object(ctx, object)
-		if err != nil {
+		if explanations[i], err = e.object(ctx, object); err != nil {
 			return err
 		}
+	}
+	return o.printExplanations(explanations)
+}
+
+// printExplanations prints them all. The error says how many mistakes they tell of.
+func (o *options) printExplanations(explanations []*explanation) error {
+	var findings []finding
+	for i, said := range explanations {
 		if i > 0 {
 			fmt.Fprintln(o.Out) //nolint:errcheck // what follows says so
 		}

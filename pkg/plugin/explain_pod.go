@@ -168,13 +168,15 @@ func claimFindings(namespace string, report *api.Report, claims map[string]*core
 	return findings
 }
 
-// showReport shows the shares.
+// showReport shows the shares. claims are nil where they are not known.
 func showReport(p *page, report *api.Report, annotations map[string]string, claims map[string]*corev1.PersistentVolumeClaim) {
 	p.line("Shares:")
 	p.head("Name", "Role", "Path", "Access", "Claim", "Phase", "Because Of")
 	for _, s := range report.Shares {
 		phase, access := "Missing", "read-only"
-		if claim := claims[s.Name]; claim != nil {
+		if claims == nil {
+			phase = "<unknown>"
+		} else if claim := claims[s.Name]; claim != nil {
 			phase = dash(string(claim.Status.Phase))
 		}
 		if s.Role == api.Producer {

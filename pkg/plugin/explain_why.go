@@ -87,12 +87,12 @@ func (c *podCase) inOwner(owner *unstructured.Unstructured) []finding {
 	kind, name, namespace := owner.GetKind(), owner.GetName(), owner.GetNamespace()
 	w := readWorkload(owner)
 	if w == nil { // a kind that podshare does not know: what it copies to its pods is its own matter
-		return misplaced(kind, namespace, name, "the metadata of its pod template", ourKeys(owner.GetAnnotations()))
+		return misplaced(kind, name, "the metadata of its pod template", edit(kind, namespace, name), ourKeys(owner.GetAnnotations()))
 	}
 	if metav1.GetControllerOf(owner) != nil {
 		return nil // it has the template of what made it, which is looked at too
 	}
-	findings := misplaced(kind, namespace, name, annotationsIn(w), w.Misplaced())
+	findings := misplaced(kind, name, annotationsIn(w), edit(kind, namespace, name), w.Misplaced())
 	findings = append(findings, unread(kind+" "+name, owner.GetAnnotations(), owner.GetLabels())...)
 	if keys := ourKeys(w.Pod.Metadata().Annotations); len(keys) > 0 {
 		f := broken("the template of %s %s has %s by now; the pod was made before, from an older one", kind, name, strings.Join(keys, ", "))
@@ -102,7 +102,7 @@ func (c *podCase) inOwner(owner *unstructured.Unstructured) []finding {
 }
 
 // annotationsIn is where a workload's pods have their annotations from.
-func annotationsIn(w *workload.Workload) string { return w.Path + ".metadata.annotations" }
+func annotationsIn(w *workload.Workload) string { return strings.TrimPrefix(w.Path+".metadata.annotations", ".") }
 
 // templateOf says where a pod's annotations are written: in the template of what made it.
 func (c *podCase) templateOf() string {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/podshare/podshare/pkg/api"
+	"github.com/podshare/podshare/pkg/inject"
 	"github.com/podshare/podshare/pkg/workload"
 )
 
@@ -34,6 +35,8 @@ type workloadCase struct {
 	events  []corev1.Event
 	now     time.Time
 	notRead notes
+	// file is where the workload is written, such as "app.yaml:12"; then there are no pods, and claims are not known. Empty: in the cluster.
+	file string
 }
 
 // workload reads what belongs to a workload. What cannot be read is noted, since the rest may explain it all the same.
@@ -103,14 +106,19 @@ func (c *cluster) addPods(ctx context.Context, to *workloadCase, makers map[type
 func (c *workloadCase) explain() *explanation {
 	namespace, name := c.object.GetNamespace(), c.object.GetName()
 	e := &explanation{object: fmt.Sprintf("%s %s/%s", c.Kind, namespace, name)}
-	template := c.Pod.Metadata().Annotations
+	template, whose, pods := c.Pod.Metadata().Annotations, "the template of "+c.Kind+" "+name, "its pods are"
+	if c.Path == "" { // it is a pod
+		whose, pods = c.Kind+" "+name, "is"
+	}
 	asks := len(ourKeys(template)) > 0
 	if asks {
 		e.findings = c.gate.whyNotCalled(namespace, c.namespace, c.templateLabels())
 	}
-	e.findings = append(e.findings, misplaced(c.Kind, namespace, name, annotationsIn(c.Workload), c.Misplaced())...)
-	e.findings = append(e.findings, unread(c.Kind+" "+name, c.object.GetAnnotations(), c.object.GetLabels())...)
-	e.findings = append(e.findings, unread("the template of "+c.Kind+" "+name, template, c.templateLabels())...)
+	e.findings = append(e.findings, misplaced(c.Kind, name, annotationsIn(c.Workload), c.mend(), c.Misplaced())...)
+	if c.Path != "" {
+		e.findings = append(e.findings, unread(c.Kind+" "+name, c.object.GetAnnotations(), c.object.GetLabels())...)
+	}
+	e.findings = append(e.findings, unread(whose, template, c.templateLabels())...)
 	result, err := c.Pod.Inject(namespace, c.settings.Config)
 	switch {
 	case !asks:
@@ -120,23 +128,34 @@ func (c *workloadCase) explain() *explanation {
 				mend("to give its pods a share, add %s or %s to %s", api.Consume, api.Produce, annotationsIn(c.Workload))}
 		}
 	case err != nil:
-		e.verdict = "its pods are refused"
-		e.findings = append(e.findings, mistakesOf(err, c.Path, edit(c.Kind, namespace, name))...)
+		e.verdict = pods + " refused"
+		e.findings = append(e.findings, mistakesOf(err, c.Path, c.mend())...)
 		e.details.field("Judged By", "%s", c.settings.from)
 	default:
-		e.verdict = c.explainInjection(e, result.Report, result.Warnings)
+		e.verdict = c.explainInjection(e, result, pods+" injected")
 	}
-	c.showPods(e)
+	if c.file == "" {
+		c.showPods(e)
+	}
 	c.notRead.show(&e.details)
 	return e
 }
 
-// explainInjection is for a template that is right, and returns the verdict.
-func (c *workloadCase) explainInjection(e *explanation, report *api.Report, warnings []string) string {
+// mend is how to change the template.
+func (c *workloadCase) mend() string {
+	if c.file != "" {
+		return "mend it in " + c.file
+	}
+	return edit(c.Kind, c.object.GetNamespace(), c.object.GetName())
+}
+
+// explainInjection is for a template that is right, and returns the verdict: the one given, if all is well.
+func (c *workloadCase) explainInjection(e *explanation, result *inject.Result, injected string) string {
+	report := result.Report
 	if report == nil {
 		return "gets nothing: it has no containers"
 	}
-	for _, w := range warnings {
+	for _, w := range result.Warnings {
 		e.findings = append(e.findings, warn("%s", w))
 	}
 	e.findings = append(e.findings, c.refusals()...)
@@ -151,7 +170,7 @@ func (c *workloadCase) explainInjection(e *explanation, report *api.Report, warn
 	if count(e.findings, trouble) > 0 {
 		return "asks for shares, and does not get them"
 	}
-	return "its pods are injected"
+	return injected
 }
 
 // refusals are the last that a maker of pods was told, when no pod has been made since.
@@ -168,8 +187,10 @@ func (c *workloadCase) refusals() []finding {
 }
 
 func (c *workloadCase) templateLabels() map[string]string {
-	path := append(strings.Split(c.Path, "."), "metadata", "labels")
-	labels, _, _ := unstructured.NestedStringMap(c.object.Object, path...)
+	if c.Path == "" {
+		return c.object.GetLabels()
+	}
+	labels, _, _ := unstructured.NestedStringMap(c.object.Object, append(strings.Split(c.Path, "."), "metadata", "labels")...)
 	return labels
 }
 

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -105,9 +106,11 @@ func goldenConfig(t *testing.T, name string) string {
 	if !strings.HasPrefix(name, "readiness-") {
 		content += "defaults: {readiness: none}\n"
 	}
+	probe := "exec"
 	if strings.Contains(name, "-http-get") {
-		content += "agent: {probe: httpGet}\n"
+		probe = "httpGet"
 	}
+	content += fmt.Sprintf("agent: {probe: %s, metrics: %t}\n", probe, strings.Contains(name, "-metrics"))
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 	return file

@@ -57,12 +57,13 @@ func lookalike(key string) (meant string) {
 	return ""
 }
 
-// misplaced are annotations of podshare's on an object whose pods do not get them. right is where they would do something.
-func misplaced(kind, namespace, name, right string, keys []string) []finding {
+// misplaced are annotations of podshare's on an object whose pods do not get them. right is where they would do something, how
+// what to do to write them there.
+func misplaced(kind, name, right, how string, keys []string) []finding {
 	var findings []finding
 	for _, key := range keys {
 		findings = append(findings, broken("%s stands on the %s %s itself, where it does nothing", key, kind, name).
-			mend("move it to %s: %s", right, edit(kind, namespace, name)))
+			mend("move it to %s: %s", right, how))
 	}
 	return findings
 }

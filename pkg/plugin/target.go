@@ -24,7 +24,8 @@ import (
 type target struct {
 	kind, name, namespace string
 
-	path     []any              // to the object, in its document
+	raw      []byte             // the object, as JSON
+	path     []any              // to it, in its document
 	workload *workload.Workload // nil: it is a pod, or none of both
 	pod      *inject.Pod        // nil: it makes no pods that podshare knows of
 	stray    []stray            // annotations of podshare's, where pod is nil
@@ -60,7 +61,7 @@ func strays(value any, path []any) []stray {
 
 // warning tells what becomes of it.
 func (s stray) warning(kind string) string {
-	if len(s.path) == len([]string{"metadata", "annotations", s.key}) {
+	if s.path[0] == "metadata" {
 		return fmt.Sprintf("podshare: %s does nothing on a %s: it belongs to a pod, or to the pod template of a %s",
 			s.key, kind, strings.Join(workload.Kinds(), ", "))
 	}
@@ -99,7 +100,7 @@ func appendTargets(targets []*target, raw []byte, path []any) ([]*target, error)
 		}
 		return targets, nil
 	}
-	t := &target{kind: o.Kind, name: o.Metadata.Name, namespace: o.Metadata.Namespace, path: path}
+	t := &target{kind: o.Kind, name: o.Metadata.Name, namespace: o.Metadata.Namespace, raw: raw, path: path}
 	if t.name == "" {
 		t.name = o.Metadata.GenerateName
 	}
