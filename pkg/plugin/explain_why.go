@@ -102,7 +102,9 @@ func (c *podCase) inOwner(owner *unstructured.Unstructured) []finding {
 }
 
 // annotationsIn is where a workload's pods have their annotations from.
-func annotationsIn(w *workload.Workload) string { return strings.TrimPrefix(w.Path+".metadata.annotations", ".") }
+func annotationsIn(w *workload.Workload) string {
+	return strings.TrimPrefix(w.Path+".metadata.annotations", ".")
+}
 
 // templateOf says where a pod's annotations are written: in the template of what made it.
 func (c *podCase) templateOf() string {
