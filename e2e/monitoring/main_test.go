@@ -12,14 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
-	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/podshare/podshare/e2e/cluster"
-	"github.com/podshare/podshare/e2e/install"
+	"github.com/podshare/podshare/e2e/integration/installation"
 	"github.com/podshare/podshare/e2e/servers"
 )
 
@@ -37,8 +33,6 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	klog.SetLogger(logr.Discard())
-	ctrllog.SetLogger(logr.Discard())
 	program, err := exec.LookPath("prometheus")
 	switch {
 	case err != nil && os.Getenv("CI") == "":
@@ -48,57 +42,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "e2e/monitoring: CI has prometheus, of Debian's package of that name:", err)
 		os.Exit(1)
 	}
-	code, err := run(m, program)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M, program string) (code int, err error) {
-	ctx := context.Background()
-	if err := os.Chdir("../.."); err != nil { // where the paths of the repository begin
-		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "podshare-monitoring-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/podshare-webhook", "./cmd/podshare-controller", "./cmd/podshare-agent")
-	if printed, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building podshare: %w\n%s", err, printed)
-	}
-	if kubernetes, err = cluster.StartNew(ctx, "monitoring-", cluster.Options{Assets: "bin/assets"}); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, kubernetes.Stop()) }()
-	if err := installPodshare(ctx, dir); err != nil {
-		return 0, err
-	}
-	if prometheus, err = startPrometheus(ctx, program, dir); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
-}
-
-func installPodshare(ctx context.Context, programs string) error {
-	access := kubernetes.Config()
-	access.WarningHandler = rest.NoWarnings{}
-	var err error
-	if api, err = client.New(access, client.Options{}); err != nil {
+	os.Exit(installation.Run(m, "monitoring", func(ctx context.Context, i *installation.Installation) (err error) {
+		kubernetes, podshare, api = i.Kubernetes, i.Podshare, i.API
+		if err := errors.Join(podshare.StartWebhook(ctx), podshare.StartController(ctx, "")); err != nil {
+			return err
+		}
+		prometheus, err = startPrometheus(ctx, program, i.Dir)
 		return err
-	}
-	objects, err := install.Render("manifests/overlays/local")
-	if err != nil {
-		return err
-	}
-	if podshare, err = servers.New(kubernetes, programs, objects); err != nil {
-		return err
-	}
-	if err := install.Apply(ctx, access, objects); err != nil {
-		return err
-	}
-	return errors.Join(podshare.StartWebhook(ctx), podshare.StartController(ctx, ""))
+	}))
 }

@@ -181,7 +181,7 @@ func (d driver) late(what string, options []string) []finding {
 		mend("volumes that exist keep theirs: change their spec.mountOptions too, and create the pods anew")}
 }
 
-// freshNFS are the mount options that make new files appear within about a second: docs/platform.md.
+// freshNFS are the mount options that make new files appear within about a second: docs/storage.md.
 const freshNFS = "nfsvers=4.1,hard,timeo=600,retrans=2,noresvport,actimeo=1,lookupcache=pos"
 
 // isDefault says whether claims without a class get this one.
