@@ -49,7 +49,7 @@ With -f it explains what is in files, and asks no cluster.`,
 		},
 	}
 	command.Flags().StringVarP(&selector, "selector", "l", "", "Explain the objects with these labels, such as app=web")
-	files.flags(command.Flags())
+	files.addTo(command)
 	return command
 }
 

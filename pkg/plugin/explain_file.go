@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/podshare/podshare/pkg/config"
@@ -25,7 +25,8 @@ type filesToExplain struct {
 	config    string
 }
 
-func (f *filesToExplain) flags(flags *pflag.FlagSet) {
+func (f *filesToExplain) addTo(command *cobra.Command) {
+	flags := command.Flags()
 	flags.StringSliceVarP(&f.names, "filename", "f", nil, "file, folder or URL to explain; - is standard input")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the folders below a folder too")
 	flags.StringVar(&f.config, "config", "", "file with the platform's configuration, for -f (default: that of a new installation)")
