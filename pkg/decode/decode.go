@@ -46,7 +46,8 @@ func Bytes(document []byte, read func(*Reader)) error {
 	r.broken, r.path = nil, r.path[:0]
 	mismatch := r.Value(read)
 	if r.broken == nil {
-		if err := r.json.Skip(); !errors.Is(err, io.EOF) {
+		// A value that is cut off ends like nothing at all, so whether one begins is looked at too.
+		if begun := r.json.Next() != jx.Invalid; begun || !errors.Is(r.json.Skip(), io.EOF) {
 			r.broken = errors.New("there is more behind its end")
 		}
 	}

@@ -125,6 +125,7 @@ func FuzzBytes(f *testing.F) {
 		`{"text":"a\u00e9\ud83d\ude00\ud800\\\"\/","yes":true,"maybe":false,"number":-9223372036854775808,"lines":["a",null],"map":{"k":null,"\t":"x"}}`,
 		`{"Text":"A","things":[null,{"other":{"things":[]}}],"other":null,"lines":null,"map":null,"maybe":null,"number":null}`,
 		`{"x":[1,-0.5e+10,true,false,null,"",{},[]]}`, " \t\r\n{ \"yes\" : false }\n", `null`, "{\"text\":\"\xff\xc0\"}", `{"number":1.0}`, `{"yes":1}`, `{"lines":{}}`,
+		`{}{"":`, `{}[`, `{} x`, "{} \n",
 	} {
 		f.Add([]byte(seed))
 	}
