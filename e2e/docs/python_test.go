@@ -1,9 +1,7 @@
 package docs
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,13 +21,7 @@ func TestPythonDoesWhatTheDocumentationShows(t *testing.T) {
 // typeHere does what a page tells its reader to do, in an empty directory, and holds the page to what it prints.
 func typeHere(t *testing.T, name string, environment ...string) {
 	t.Helper()
-	page, err := Read(root, name)
+	difference, err := Typist{Dir: t.TempDir(), Environment: environment}.Hold(t.Context(), root, name)
 	require.NoError(t, err)
-	seen, err := Typist{Dir: t.TempDir(), Environment: environment}.Type(t.Context(), page)
-	require.NoError(t, err)
-	if os.Getenv("UPDATE") == "1" {
-		require.NoError(t, os.WriteFile(filepath.Join(root, page.Name), seen, 0o644))
-		return
-	}
-	assert.Empty(t, Difference(page, seen), "UPDATE=1 writes the page anew")
+	assert.Empty(t, difference, "UPDATE=1 writes the page anew")
 }

@@ -32,6 +32,26 @@ const pageLimit = 15 * time.Minute
 // looks are the commands that a reader types again while something is still going on.
 var looks = regexp.MustCompile(`^kubectl (-n \S+ |--namespace \S+ )?(get|describe|logs|events) `)
 
+// Hold does what a page of the repository at root tells its reader to, and returns where the page differs from what it prints. UPDATE=1 in the
+// environment writes the page anew: then it does not differ.
+func (t Typist) Hold(ctx context.Context, root, name string) (difference string, err error) {
+	page, err := Read(root, name)
+	if err != nil {
+		return "", err
+	}
+	seen, err := t.Type(ctx, page)
+	if err != nil {
+		return "", err
+	}
+	if Updating() {
+		return "", os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), seen, 0o600)
+	}
+	return Difference(page, seen), nil
+}
+
+// Updating says that pages are to be written anew.
+func Updating() bool { return os.Getenv("UPDATE") == "1" }
+
 // Type types the page's commands in their order, and returns its source with what they really printed wherever that is not what it
 // shows. The error says which command ended with another status than the page says.
 func (t Typist) Type(ctx context.Context, page *Page) (seen []byte, err error) {

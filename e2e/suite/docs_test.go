@@ -24,23 +24,17 @@ func typePage(t *testing.T, name string, replace ...string) {
 	if kubectl == "" {
 		t.Skip("KUBECTL is not set: another kubectl may print it in another way, and another cluster something else")
 	}
-	page, err := docs.Read(root, name)
-	require.NoError(t, err)
-	update, patience := os.Getenv("UPDATE") == "1", limit
-	if update {
+	patience := limit
+	if docs.Updating() {
 		patience = 15 * time.Second
 	}
 	typist := docs.Typist{
 		Dir: t.TempDir(), Environment: []string{"PATH=" + filepath.Dir(kubectl) + ":" + os.Getenv("PATH")},
 		Replace: replace, Limit: patience,
 	}
-	seen, err := typist.Type(t.Context(), page)
+	difference, err := typist.Hold(t.Context(), root, name)
 	require.NoError(t, err)
-	if update {
-		require.NoError(t, os.WriteFile(repositoryPath(name), seen, 0o644))
-		return
-	}
-	assert.Empty(t, docs.Difference(page, seen), "UPDATE=1 writes the page anew")
+	assert.Empty(t, difference, "UPDATE=1 writes the page anew")
 }
 
 func TestSomebodyGetsStartedAsTheDocumentationSays(t *testing.T) {
