@@ -40,6 +40,20 @@ type RefusedError struct {
 	Mistakes field.ErrorList
 }
 
+// In are the mistakes with the fields of an object that has the pod at a path, such as "spec.template". An empty one is the pod itself.
+func (e *RefusedError) In(path string) field.ErrorList {
+	if path == "" {
+		return e.Mistakes
+	}
+	mistakes := make(field.ErrorList, len(e.Mistakes))
+	for i, m := range e.Mistakes {
+		there := *m
+		there.Field = path + "." + m.Field
+		mistakes[i] = &there
+	}
+	return mistakes
+}
+
 func (e *RefusedError) Error() string { return e.Mistakes.ToAggregate().Error() }
 
 // Inject computes the injection of a pod in the namespace of the request: pods that controllers make may not say theirs. A pod that is

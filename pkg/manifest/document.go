@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
@@ -98,21 +99,28 @@ func decode(text []byte) (value any, err error) {
 	return value, err
 }
 
-// LineOf is the line, in the document's file, of the field that a path of keys and indexes leads to, or of the last of them that is there.
-func (d Document) LineOf(path ...any) int {
-	var document yamlv3.Node
-	if yamlv3.Unmarshal([]byte(d.Text), &document) != nil || len(document.Content) == 0 {
-		return d.Line
-	}
-	n, line := document.Content[0], document.Content[0].Line
-	for _, step := range path {
-		child, at := childOf(n, step)
-		if child == nil {
-			break
+// Lines knows the line, in the document's file, of the field that a path of keys and indexes leads to, or of the last of them that is
+// there. The document is parsed when that is asked first, and once.
+func (d Document) Lines() func(path ...any) int {
+	parsed := sync.OnceValue(func() *yamlv3.Node {
+		var document yamlv3.Node
+		if yamlv3.Unmarshal([]byte(d.Text), &document) != nil || len(document.Content) == 0 {
+			return &yamlv3.Node{Line: 1}
 		}
-		n, line = child, at
+		return document.Content[0]
+	})
+	return func(path ...any) int {
+		n := parsed()
+		line := n.Line
+		for _, step := range path {
+			child, at := childOf(n, step)
+			if child == nil {
+				break
+			}
+			n, line = child, at
+		}
+		return d.Line + line - 1
 	}
-	return d.Line + line - 1
 }
 
 // childOf returns a value in a map or a list, and the line in which it, or its key, begins.

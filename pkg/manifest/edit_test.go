@@ -150,9 +150,10 @@ func patched(t require.TestingT, document manifest.Document, patch string) []byt
 
 func TestLinesOfFields(t *testing.T) {
 	document := manifest.Document{Text: "---\nmetadata:\n  labels: {a: b}\nspec:\n  list:\n  - x: 1\n  -\n    x: 2\n", Line: 11}
-	assert.Equal(t, 13, document.LineOf("metadata", "labels", "a"))
-	assert.Equal(t, 18, document.LineOf("spec", "list", 1, "x"))
-	assert.Equal(t, 14, document.LineOf("spec", "none", "a"), "the last that is there")
-	assert.Equal(t, 12, document.LineOf("none"))
-	assert.Equal(t, 11, manifest.Document{Line: 11}.LineOf("none"))
+	lineOf := document.Lines()
+	assert.Equal(t, 13, lineOf("metadata", "labels", "a"))
+	assert.Equal(t, 18, lineOf("spec", "list", 1, "x"))
+	assert.Equal(t, 14, lineOf("spec", "none", "a"), "the last that is there")
+	assert.Equal(t, 12, lineOf("none"))
+	assert.Equal(t, 11, manifest.Document{Line: 11}.Lines()("none"))
 }

@@ -36,7 +36,7 @@ func FuzzEdit(f *testing.F) {
 		got, err := manifest.Document{Text: edited}.JSON()
 		require.NoError(t, err)
 		require.JSONEq(t, string(want), string(got), edited)
-		document.LineOf("a", 0, "b")
+		document.Lines()("a", 0, "b")
 	})
 }
 

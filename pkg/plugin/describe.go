@@ -112,8 +112,6 @@ func (c *cluster) look(ctx context.Context, s *clusterShare, settings settings) 
 			d.volume = &volume
 		}
 	}
-	var events corev1.EventList
-	d.notRead.add("Events", c.List(ctx, &events, client.InNamespace(s.Namespace)))
 	concerned := map[types.UID]bool{}
 	if s.claim != nil {
 		concerned[s.claim.UID] = true
@@ -121,11 +119,11 @@ func (c *cluster) look(ctx context.Context, s *clusterShare, settings settings) 
 	for _, p := range s.pods {
 		concerned[p.UID] = true
 	}
-	d.events = slices.DeleteFunc(events.Items, func(e corev1.Event) bool {
-		ordinary := e.Type == corev1.EventTypeNormal && e.InvolvedObject.Kind == "Pod" && source(&e) != controllerName
-		return !concerned[e.InvolvedObject.UID] || ordinary // such as that its image was pulled
+	events, err := c.eventsAbout(ctx, s.Namespace, concerned)
+	d.notRead.add("Events", err)
+	d.events = slices.DeleteFunc(events, func(e corev1.Event) bool { // what is ordinary, such as that an image was pulled
+		return e.Type == corev1.EventTypeNormal && e.InvolvedObject.Kind == "Pod" && source(&e) != controllerName
 	})
-	sortEvents(d.events)
 	return d
 }
 
@@ -261,8 +259,7 @@ func readiness(pod *corev1.Pod) string {
 
 // said is what keeps a pod from being ready, in a few words. Empty: it is ready, or has ended.
 func (d *description) said(pod *corev1.Pod) string {
-	events := slices.DeleteFunc(slices.Clone(d.events), func(e corev1.Event) bool { return e.InvolvedObject.UID != pod.UID })
-	return oneLine(complaint(pod, events))
+	return oneLine(complaint(pod, of(d.events, pod.UID)))
 }
 
 func (d *description) showEvents(p *page, now time.Time) {

@@ -20,6 +20,9 @@ type doctor struct {
 	namespace string
 	// now is the API server's time.
 	now time.Time
+	// registered are podshare's webhooks, and missing says what is wrong where one is not.
+	registered []registration
+	missing    []finding
 }
 
 // reapply is what mends what is missing of an installation: docs/platform.md.
@@ -62,7 +65,7 @@ whether it reaches and trusts the webhook. What you may not read is told as a wa
 It ends with 1 when something is broken, and with 0 when there are only warnings.`,
 		Example: `  kubectl podshare doctor
   kubectl podshare doctor -n shop -o json`,
-		Args:              noArguments,
+		Args:              program.NoArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
@@ -93,6 +96,7 @@ func (o *options) examine(ctx context.Context) ([]diagnosis, error) {
 		return nil, fmt.Errorf("the API server does not answer: %w", err)
 	}
 	d.settings, d.gate = cluster.settings(ctx), cluster.gate(ctx)
+	d.registered, d.missing = d.registrations(ctx)
 	var found []diagnosis
 	for _, check := range checks {
 		for _, f := range check.look(d, ctx) {

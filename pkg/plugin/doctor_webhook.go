@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,11 +51,11 @@ func (d *doctor) registrations(ctx context.Context) (list []registration, findin
 }
 
 func (d *doctor) checkWebhooks(ctx context.Context) []finding {
-	list, findings := d.registrations(ctx)
-	for _, r := range list {
+	findings := slices.Clone(d.missing)
+	for _, r := range d.registered {
 		findings = append(findings, judgeRegistration(r))
 	}
-	if len(list) > 0 && list[0].config.Service != nil {
+	if len(d.registered) > 0 && d.registered[0].config.Service != nil {
 		findings = append(findings, d.checkService(ctx)...)
 	}
 	return findings
@@ -109,8 +110,7 @@ func (d *doctor) checkCertificate(ctx context.Context) []finding {
 	var secret corev1.Secret
 	found, err := d.read(ctx, client.ObjectKey{Namespace: systemNamespace, Name: certificateSecret}, &secret)
 	if found {
-		list, _ := d.registrations(ctx)
-		return d.judgeSecret(&secret, list)
+		return d.judgeSecret(&secret, d.registered)
 	}
 	if end, said := d.expiryByCertManager(ctx); said {
 		return []finding{d.judgeExpiry(end)}

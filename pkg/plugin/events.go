@@ -20,6 +20,20 @@ func (c *cluster) eventsOn(ctx context.Context, namespace string, object types.U
 	return list.Items, err
 }
 
+// eventsAbout are the Events of some objects of a namespace, the oldest first.
+func (c *cluster) eventsAbout(ctx context.Context, namespace string, objects map[types.UID]bool) ([]corev1.Event, error) {
+	var list corev1.EventList
+	err := c.List(ctx, &list, client.InNamespace(namespace))
+	events := slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return !objects[e.InvolvedObject.UID] })
+	sortEvents(events)
+	return events, err
+}
+
+// of picks an object's Events.
+func of(events []corev1.Event, object types.UID) []corev1.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e corev1.Event) bool { return e.InvolvedObject.UID != object })
+}
+
 func sortEvents(events []corev1.Event) {
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return lastSeen(&a).Compare(lastSeen(&b)) })
 }

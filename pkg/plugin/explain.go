@@ -20,7 +20,7 @@ import (
 
 func newExplain(o *options) *cobra.Command {
 	var selector string
-	var files filesToExplain
+	var files sources
 	command := &cobra.Command{
 		Use:   "explain (TYPE NAME... | TYPE/NAME... | -f FILE)",
 		Short: "Say what podshare injected and why, what it left alone, or why nothing happened",
@@ -37,7 +37,7 @@ With -f it explains what is in files, and asks no cluster.`,
 		ValidArgsFunction: o.completeObjects,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(files.names) > 0 {
-				if err := noArguments(cmd, args); err != nil {
+				if err := program.NoArguments(cmd, args); err != nil {
 					return err
 				}
 				return o.explainFiles(cmd.Context(), files)

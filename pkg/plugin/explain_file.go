@@ -5,54 +5,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/podshare/podshare/pkg/config"
 	"github.com/podshare/podshare/pkg/manifest"
-	"github.com/podshare/podshare/pkg/program"
 	"github.com/podshare/podshare/pkg/workload"
 )
 
-// filesToExplain are the flags of explain that are about files.
-type filesToExplain struct {
-	names     []string
-	recursive bool
-	config    string
-}
-
-func (f *filesToExplain) addTo(command *cobra.Command) {
-	flags := command.Flags()
-	flags.StringSliceVarP(&f.names, "filename", "f", nil, "file, folder or URL to explain; - is standard input")
-	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the folders below a folder too")
-	flags.StringVar(&f.config, "config", "", "file with the platform's configuration, for -f (default: that of a new installation)")
-}
-
-func (o *options) explainFiles(ctx context.Context, f filesToExplain) error {
-	read, err := config.Load(f.config)
+func (o *options) explainFiles(ctx context.Context, s sources) error {
+	read, err := s.platform()
 	if err != nil {
-		return program.UsageError{Mistake: err}
+		return err
 	}
 	from := "podshare's defaults; --config takes the platform's"
-	if f.config != "" {
-		from = "the configuration in " + f.config
+	if s.config != "" {
+		from = "the configuration in " + s.config
 	}
 	namespace, err := o.namespace()
 	if err != nil {
 		return err
 	}
-	files, err := manifest.Read(ctx, f.names, f.recursive, o.In)
+	files, err := s.read(ctx, o.In)
 	if err != nil {
 		return err
 	}
 	var explanations []*explanation
 	for _, file := range files {
 		for _, document := range file.Documents {
-			more, err := explainDocument(file.Name, document, settings{read, f.config != "", from}, namespace)
+			more, err := explainDocument(file.Name, document, settings{read, s.config != "", from}, namespace)
 			if err != nil {
 				return fmt.Errorf("%s: %w", file.Name, err)
 			}
@@ -61,7 +43,7 @@ func (o *options) explainFiles(ctx context.Context, f filesToExplain) error {
 	}
 	if len(explanations) == 0 {
 		return fmt.Errorf("nothing in %s makes pods that podshare knows of: explain takes Pod, %s",
-			strings.Join(f.names, ", "), strings.Join(workload.Kinds(), ", "))
+			strings.Join(s.names, ", "), strings.Join(workload.Kinds(), ", "))
 	}
 	return o.printExplanations(explanations)
 }
@@ -70,24 +52,19 @@ func (o *options) explainFiles(ctx context.Context, f filesToExplain) error {
 var errNotAsked = errors.New("no cluster is asked about files")
 
 // explainDocument explains the objects of a document that make pods, and those that carry annotations of podshare's for nothing.
-func explainDocument(file string, d manifest.Document, from settings, namespace string) ([]*explanation, error) {
-	object, err := d.JSON()
+func explainDocument(file string, text manifest.Document, from settings, namespace string) ([]*explanation, error) {
+	d, err := readDocument(file, text)
 	if err != nil {
-		return nil, notYAML(d, err)
-	}
-	targets, err := targetsIn(object)
-	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", d.Line, err)
+		return nil, err
 	}
 	var explanations []*explanation
-	for _, t := range targets {
-		at := fmt.Sprintf("%s:%d", file, d.LineOf(append(t.podPath(), "metadata", "annotations")...))
+	for _, t := range d.targets {
 		if t.namespace == "" {
 			t.namespace = namespace
 		}
 		switch {
 		case t.pod != nil:
-			c, err := t.toExplain(from, at)
+			c, err := t.toExplain(from, d.at(append(t.podPath(), "metadata", "annotations")))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", t, err)
 			}
@@ -96,7 +73,7 @@ func explainDocument(file string, d manifest.Document, from settings, namespace 
 			e := &explanation{object: fmt.Sprintf("%s %s/%s", t.kind, t.namespace, t.name), verdict: "is left as it is"}
 			for _, s := range t.stray {
 				e.findings = append(e.findings, warn("%s", strings.TrimPrefix(s.warning(t.kind), "podshare: ")).
-					mend("line %d", d.LineOf(append(slices.Clone(t.path), s.path...)...)))
+					mend("line %d", d.lineOf(t.under(s.path...)...)))
 			}
 			explanations = append(explanations, e)
 		}

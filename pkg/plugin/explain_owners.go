@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/podshare/podshare/pkg/decode"
 	"github.com/podshare/podshare/pkg/workload"
 )
 
@@ -44,8 +43,8 @@ func readWorkload(object *unstructured.Unstructured) *workload.Workload {
 	if err != nil {
 		return nil
 	}
-	var w *workload.Workload
-	if broken := decode.Bytes(raw, func(r *decode.Reader) { w, err = workload.Read(r) }); broken != nil || err != nil {
+	w, err := workload.Parse(raw)
+	if err != nil {
 		return nil
 	}
 	return w

@@ -125,12 +125,8 @@ func mistakesOf(err error, path, remedy string) []finding {
 		return []finding{broken("%v", err)}
 	}
 	var findings []finding
-	for _, mistake := range refusal.Mistakes {
-		there := *mistake
-		if path != "" {
-			there.Field = path + "." + there.Field
-		}
-		findings = append(findings, broken("%v", &there).mend("%s", remedy))
+	for _, mistake := range refusal.In(path) {
+		findings = append(findings, broken("%v", mistake).mend("%s", remedy))
 	}
 	return findings
 }

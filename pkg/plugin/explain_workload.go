@@ -94,13 +94,9 @@ func (c *cluster) addPods(ctx context.Context, to *workloadCase, makers map[type
 		concerned[pod.UID] = true
 	}
 	slices.SortFunc(to.pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
-	var events corev1.EventList
-	if err := c.List(ctx, &events, client.InNamespace(to.object.GetNamespace())); err != nil {
-		return err
-	}
-	to.events = slices.DeleteFunc(events.Items, func(e corev1.Event) bool { return !concerned[e.InvolvedObject.UID] })
-	sortEvents(to.events)
-	return nil
+	var err error
+	to.events, err = c.eventsAbout(ctx, to.object.GetNamespace(), concerned)
+	return err
 }
 
 func (c *workloadCase) explain() *explanation {
@@ -213,7 +209,6 @@ func (c *workloadCase) showPods(e *explanation) {
 			e.findings = append(e.findings, broken("pod %s is not injected", pod.Name).
 				mend("kubectl podshare explain pod/%s -n %s", pod.Name, pod.Namespace))
 		}
-		events := slices.DeleteFunc(slices.Clone(c.events), func(e corev1.Event) bool { return e.InvolvedObject.UID != pod.UID })
-		e.details.row(pod.Name, injected, readiness(pod), age(pod.CreationTimestamp.Time, c.now), none(pod.Spec.NodeName), oneLine(complaint(pod, events)))
+		e.details.row(pod.Name, injected, readiness(pod), age(pod.CreationTimestamp.Time, c.now), none(pod.Spec.NodeName), oneLine(complaint(pod, of(c.events, pod.UID))))
 	}
 }

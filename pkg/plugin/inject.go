@@ -1,15 +1,20 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
+	generated "gomodules.xyz/jsonpatch/v2"
 
 	"github.com/podshare/podshare/pkg/config"
+	"github.com/podshare/podshare/pkg/inject"
 	"github.com/podshare/podshare/pkg/manifest"
 	"github.com/podshare/podshare/pkg/program"
 )
@@ -37,10 +42,8 @@ const injectExamples = `  # What would become of a file
 // injecting is a run of inject.
 type injecting struct {
 	*options
-	filenames  []string
-	recursive  bool
-	diff       bool
-	configFile string
+	sources sources
+	diff    bool
 
 	config   *config.Config
 	fallback string // the namespace of objects that say none
@@ -54,29 +57,26 @@ func newInject(o *options) *cobra.Command {
 		Short:   "Print what the webhook would make of files",
 		Long:    aboutInject,
 		Example: injectExamples,
-		Args:    noArguments,
+		Args:    program.NoArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return i.run(cmd.Context()) },
 	}
-	flags := command.Flags()
-	flags.StringSliceVarP(&i.filenames, "filename", "f", nil, "file, folder or URL to read; - is standard input")
-	flags.BoolVarP(&i.recursive, "recursive", "R", false, "read the folders below a folder too")
-	flags.BoolVar(&i.diff, "diff", false, "print only the difference")
-	flags.StringVar(&i.configFile, "config", "", "file with the platform's configuration (default: that of a new installation)")
+	i.sources.addTo(command)
+	command.Flags().BoolVar(&i.diff, "diff", false, "print only the difference")
 	return command
 }
 
 func (i *injecting) run(ctx context.Context) error {
-	if len(i.filenames) == 0 {
-		return program.UsageError{Mistake: fmt.Errorf("nothing to read: say -f FILE, or -f - for standard input")}
+	if len(i.sources.names) == 0 {
+		return program.UsageError{Mistake: errors.New("nothing to read: say -f FILE, or -f - for standard input")}
 	}
 	var err error
-	if i.config, err = config.Load(i.configFile); err != nil {
-		return program.UsageError{Mistake: err}
+	if i.config, err = i.sources.platform(); err != nil {
+		return err
 	}
 	if i.fallback, err = i.namespace(); err != nil {
 		return err
 	}
-	files, err := manifest.Read(ctx, i.filenames, i.recursive, i.In)
+	files, err := i.sources.read(ctx, i.In)
 	if err != nil {
 		return err
 	}
@@ -108,46 +108,68 @@ func (i *injecting) file(f manifest.File) (string, error) {
 	return text.String(), nil
 }
 
-func (i *injecting) document(name string, d manifest.Document) (string, error) {
-	object, err := d.JSON()
+func (i *injecting) document(file string, text manifest.Document) (string, error) {
+	d, err := readDocument(file, text)
 	if err != nil {
-		return "", notYAML(d, err)
+		return "", err
 	}
-	targets, err := targetsIn(object)
+	var changes []generated.Operation
+	for _, t := range d.targets {
+		changes = append(changes, t.inDocument(i.inject(d, t))...)
+	}
+	if len(changes) == 0 {
+		return d.Text, nil
+	}
+	want, err := patched(d.object, changes)
 	if err != nil {
 		return "", fmt.Errorf("line %d: %w", d.Line, err)
 	}
-	want, changed := object, false
-	for _, t := range targets {
-		patch := i.inject(t, func(line int, format string, args ...any) {
-			i.tell("%s:%d: %s: %s", name, line, t, fmt.Sprintf(format, args...))
-		}, d)
-		if len(patch) == 0 {
-			continue
-		}
-		if want, err = t.apply(want, patch); err != nil {
-			return "", fmt.Errorf("line %d: %s: %w", d.Line, t, err)
-		}
-		changed = true
-	}
-	if !changed {
-		return d.Text, nil
-	}
-	text, kept, err := d.Edit(want)
+	edited, kept, err := d.Edit(want)
 	if err == nil && !kept {
-		i.tell("%s:%d: the document is written anew, without its comments: an anchor in it would mean something else in one place", name, d.Line)
+		i.tell("%s:%d: the document is written anew, without its comments: an anchor in it would mean something else in one place", file, d.Line)
 	}
-	return text, err
+	return edited, err
 }
 
-// notYAML tells of what cannot be read.
-func notYAML(d manifest.Document, err error) error {
-	text := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
-	hint := ""
-	if strings.Contains(d.Text, "{{") {
-		hint = "; a template has to be rendered first, such as by: helm template NAME CHART | kubectl podshare inject -f -"
+// inject is what the webhook would do to an object's pod. It tells of mistakes, which it counts, and of what is to be known.
+func (i *injecting) inject(d *document, t *target) []generated.Operation {
+	tell := func(where []any, format string, args ...any) {
+		i.tell("%s: %s: %s", d.at(where), t, fmt.Sprintf(format, args...))
 	}
-	return fmt.Errorf("the document that begins at line %d is neither YAML nor JSON: %s%s", d.Line, text, hint)
+	for _, s := range t.stray {
+		tell(t.under(s.path...), "warning: %s", s.warning(t.kind))
+	}
+	if t.pod == nil {
+		return nil
+	}
+	if t.workload != nil {
+		for _, warning := range t.workload.Warnings() {
+			tell(t.under("metadata", "annotations"), "warning: %s", warning)
+		}
+	}
+	namespace := cmp.Or(t.namespace, i.fallback)
+	result, err := t.pod.Inject(namespace, i.config)
+	if refusal, ok := errors.AsType[*inject.RefusedError](err); ok {
+		for _, m := range refusal.In(t.template()) {
+			i.mistakes++
+			tell(t.under(steps(m)...), "%v", m)
+		}
+		return nil
+	}
+	annotations := append(t.podPath(), "metadata", "annotations")
+	if err != nil {
+		i.mistakes++
+		tell(annotations, "%v", err)
+		return nil
+	}
+	if len(result.Patch) > 0 && slices.Contains(systemNamespaces, namespace) {
+		tell(annotations, "warning: podshare: nothing is added in the namespace %s, which podshare never looks at", namespace)
+		return nil
+	}
+	for _, warning := range result.Warnings {
+		tell(annotations, "warning: %s", warning)
+	}
+	return result.Patch
 }
 
 // printFiles prints texts as documents of one stream.

@@ -44,7 +44,7 @@ PRODUCERS and CONSUMERS are ready of wanted: of the injected pods that have not 
 		Example: `  kubectl podshare list
   kubectl podshare list -A -o wide
   kubectl podshare list -o json`,
-		Args:              noArguments,
+		Args:              program.NoArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
 	}

@@ -26,20 +26,15 @@ type options struct {
 func Command(streams genericiooptions.IOStreams) *cobra.Command {
 	o := &options{genericclioptions.NewConfigFlags(true), streams}
 	command := &cobra.Command{
-		Use:           "kubectl-podshare",
-		Short:         "See what podshare does to workloads and pods, and why",
-		Long:          about,
-		Version:       program.Version,
-		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podshare"},
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:         "kubectl-podshare",
+		Short:       "See what podshare does to workloads and pods, and why",
+		Long:        about,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl podshare"},
 	}
+	program.Prepare(command)
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)
 	command.SetErr(streams.ErrOut)
-	command.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return program.UsageError{Mistake: fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-	})
 	o.AddFlags(command.PersistentFlags())
 	command.AddCommand(newInject(o), newExplain(o), newList(o), newDescribe(o), newDoctor(o))
 	return command
@@ -54,12 +49,4 @@ func (o *options) namespace() (string, error) {
 // tell says something to the person, beside the command's output.
 func (o *options) tell(format string, arguments ...any) {
 	_, _ = fmt.Fprintf(o.ErrOut, format+"\n", arguments...) // there is nobody else to tell
-}
-
-// noArguments refuses words that are no flag.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return program.UsageError{Mistake: fmt.Errorf("unknown argument %q; see %s --help", args[0], cmd.CommandPath())}
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,9 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/podshare/podshare/pkg/api"
-	"github.com/podshare/podshare/pkg/decode"
 	"github.com/podshare/podshare/pkg/inject"
-	"github.com/podshare/podshare/pkg/manifest"
 	"github.com/podshare/podshare/pkg/workload"
 )
 
@@ -113,8 +110,7 @@ func (t *target) read(raw []byte, o *object) (err error) {
 	case o.APIVersion == "v1" && o.Kind == "Pod":
 		t.pod, err = inject.Parse(raw)
 	case workload.Knows(o.APIVersion, o.Kind):
-		notJSON := decode.Bytes(raw, func(r *decode.Reader) { t.workload, err = workload.Read(r) })
-		if err = errors.Join(notJSON, err); err == nil {
+		if t.workload, err = workload.Parse(raw); err == nil {
 			t.pod = t.workload.Pod
 		}
 	default:
@@ -126,60 +122,24 @@ func (t *target) read(raw []byte, o *object) (err error) {
 	return err
 }
 
-// podPath leads to the pod in the document.
-func (t *target) podPath() []any {
-	path := slices.Clone(t.path)
-	if t.workload != nil {
-		for step := range strings.SplitSeq(t.workload.Path, ".") {
-			path = append(path, step)
-		}
+// template is the path from the object to its pod. Empty: it is a pod itself.
+func (t *target) template() string {
+	if t.workload == nil {
+		return ""
 	}
-	return path
+	return t.workload.Path
 }
 
-// inject is what the webhook would do to the object's pod. It tells of mistakes, which it counts, and of what is to be known.
-func (i *injecting) inject(t *target, tell func(line int, format string, args ...any), d manifest.Document) []generated.Operation {
-	for _, s := range t.stray {
-		tell(d.LineOf(append(slices.Clone(t.path), s.path...)...), "warning: %s", s.warning(t.kind))
+// under is the path, in the document, of a field of the object.
+func (t *target) under(path ...any) []any { return append(slices.Clone(t.path), path...) }
+
+// podPath leads to the pod in the document.
+func (t *target) podPath() []any {
+	path := t.under()
+	for step := range strings.FieldsFuncSeq(t.template(), func(r rune) bool { return r == '.' }) {
+		path = append(path, step)
 	}
-	if t.pod == nil {
-		return nil
-	}
-	namespace := t.namespace
-	if namespace == "" {
-		namespace = i.fallback
-	}
-	line := d.LineOf(append(t.podPath(), "metadata", "annotations")...)
-	if t.workload != nil {
-		for _, warning := range t.workload.Warnings() {
-			tell(d.LineOf(append(slices.Clone(t.path), "metadata", "annotations")...), "warning: %s", warning)
-		}
-	}
-	result, err := t.pod.Inject(namespace, i.config)
-	if refusal, ok := errors.AsType[*inject.RefusedError](err); ok {
-		mistakes := refusal.Mistakes
-		if t.workload != nil {
-			mistakes = t.workload.Mistakes(refusal)
-		}
-		for _, m := range mistakes {
-			i.mistakes++
-			tell(d.LineOf(append(slices.Clone(t.path), steps(m)...)...), "%v", m)
-		}
-		return nil
-	}
-	if err != nil {
-		i.mistakes++
-		tell(line, "%v", err)
-		return nil
-	}
-	if len(result.Patch) > 0 && slices.Contains(systemNamespaces, namespace) {
-		tell(line, "warning: podshare: nothing is added in the namespace %s, which podshare never looks at", namespace)
-		return nil
-	}
-	for _, warning := range result.Warnings {
-		tell(line, "warning: %s", warning)
-	}
-	return result.Patch
+	return path
 }
 
 // steps are the path to the field that a mistake names: spec.containers[1].name, or metadata.annotations[podshare.dev/consume]. Of a key that is
@@ -212,8 +172,8 @@ func steps(m *field.Error) []any {
 	return path
 }
 
-// apply makes the changes of a pod in its document.
-func (t *target) apply(document []byte, patch []generated.Operation) ([]byte, error) {
+// inDocument are the changes of the object's pod as changes of the document.
+func (t *target) inDocument(patch []generated.Operation) []generated.Operation {
 	var prefix strings.Builder
 	for _, step := range t.podPath() {
 		fmt.Fprintf(&prefix, "/%v", step)
@@ -222,7 +182,12 @@ func (t *target) apply(document []byte, patch []generated.Operation) ([]byte, er
 	for n := range moved {
 		moved[n].Path = prefix.String() + moved[n].Path
 	}
-	text, err := json.Marshal(moved)
+	return moved
+}
+
+// patched makes changes.
+func patched(object []byte, changes []generated.Operation) ([]byte, error) {
+	text, err := json.Marshal(changes)
 	if err != nil {
 		return nil, err
 	}
@@ -230,5 +195,5 @@ func (t *target) apply(document []byte, patch []generated.Operation) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return operations.Apply(document)
+	return operations.Apply(object)
 }

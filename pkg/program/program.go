@@ -60,22 +60,27 @@ func Main(command *cobra.Command) {
 
 // Complete makes a command that of a server: with a version and the flags of its log, and without arguments.
 func Complete(command *cobra.Command, log *Log) *cobra.Command {
+	Prepare(command)
 	command.Long += exitCodes
-	command.Version = Version
-	command.SilenceErrors, command.SilenceUsage = true, true
-	command.Args = noArguments
+	command.Args = NoArguments
 	command.CompletionOptions.DisableDefaultCmd = true
-	command.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-	})
 	log.format = logFormats[0]
 	command.Flags().StringVar(&log.format, "log-format", log.format, "format of the log: "+strings.Join(logFormats, " or "))
 	command.Flags().BoolVar(&log.debug, "debug", false, "log more, such as what changed nothing")
 	return command
 }
 
-// noArguments refuses words that are no flag.
-func noArguments(cmd *cobra.Command, args []string) error {
+// Prepare gives a program's command its version, and leaves its errors to Main.
+func Prepare(command *cobra.Command) {
+	command.Version = Version
+	command.SilenceErrors, command.SilenceUsage = true, true
+	command.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return UsageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+}
+
+// NoArguments refuses words that are no flag, as a UsageError.
+func NoArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return UsageError{fmt.Errorf("unknown argument %q; see %s --help", args[0], cmd.CommandPath())}
 	}

@@ -49,7 +49,7 @@ func (v *verdict) check(w *workload.Workload, injector Injector) (field.ErrorLis
 	if !ok {
 		return nil, nil, err
 	}
-	return w.Mistakes(refusal), nil, nil
+	return refusal.In(w.Path), nil, nil
 }
 
 // added are the mistakes that an update adds. One that was there before keeps nobody from changing something else: a workload can

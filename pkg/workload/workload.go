@@ -3,12 +3,11 @@ package workload
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/podshare/podshare/pkg/api"
 	"github.com/podshare/podshare/pkg/decode"
@@ -55,6 +54,12 @@ func Kinds() []string {
 // Knows says whether Read takes objects of a kind.
 func Knows(apiVersion, kind string) bool { return paths[apiVersion][kind] != "" }
 
+// Parse reads a workload, given as JSON. The error says why it is none.
+func Parse(raw []byte) (w *Workload, err error) {
+	notJSON := decode.Bytes(raw, func(r *decode.Reader) { w, err = Read(r) })
+	return w, errors.Join(notJSON, err)
+}
+
 // Read reads a workload within a document. The error says why it is none.
 func Read(r *decode.Reader) (*Workload, error) {
 	o := object{template: &inject.Pod{}, jobTemplate: &inject.Pod{}}
@@ -97,15 +102,4 @@ func (w *Workload) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("podshare: %s does nothing on the %s; move it to %s.metadata", key, w.Kind, w.Path))
 	}
 	return warnings
-}
-
-// Mistakes are those of its pod, with the fields of the workload that they are in.
-func (w *Workload) Mistakes(refusal *inject.RefusedError) field.ErrorList {
-	var mistakes field.ErrorList
-	for _, m := range refusal.Mistakes {
-		there := *m
-		there.Field = w.Path + "." + m.Field
-		mistakes = append(mistakes, &there)
-	}
-	return mistakes
 }
